@@ -1,0 +1,179 @@
+"""`tymbal bench`: run a public benchmark from its own download."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from tymbal.cli.common import (
+    EXIT_OK,
+    EXIT_SOME_FAILED,
+    Json,
+    Quiet,
+    Workers,
+    save_parameters,
+    say,
+    say_failures,
+    say_json,
+    say_table,
+)
+from tymbal.errors import UsageError
+
+if TYPE_CHECKING:
+    from tymbal.benchmarks import BenchConfig, BenchOutcome, Verification
+
+
+@dataclass(frozen=True)
+class Probed:
+    """What is probed.
+
+    Parameters
+    ----------
+    encoder
+        A registered name, or a .safetensors file that holds an encoder.
+    heads
+        Names with commas between them.
+    layers
+        Choices with commas between them: last, all, or names of layers joined by +.
+    learning_rates
+        Rates of trained heads with commas between them; the choice is made on validation.
+    seeds
+        Fits of every candidate.
+    frames
+        Time bins that every example is pooled to; 0 keeps every frame.
+    epochs
+        Most epochs of trained heads.
+    """
+
+    encoder: str = "spectral"
+    heads: str = "linear,attention"
+    layers: str = "last,all"
+    learning_rates: str = ""
+    seeds: int = 1
+    frames: int = 16
+    epochs: int = 100
+
+
+def bench(
+    benchmark: Literal["beans", "birdset", "what-matters"],
+    *,
+    data: Path,
+    out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None,
+    sets: str = "",
+    check: Annotated[bool, Parameter(negative="")] = False,
+    probed: Annotated[Probed, Parameter(name="*")] = Probed(),
+    workers: Workers = 1,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> int:
+    """Verify a benchmark's sets, run its protocol on those that are there, and put published numbers beside ours.
+
+    Parameters
+    ----------
+    benchmark
+        beans, birdset or what-matters (the 26-set suite).
+    data
+        The benchmark's folder, as its own download leaves it.
+    out
+        Folder for corpora, features, fits and results; run it again and it goes on where it stopped.
+    sets
+        Names with commas between them; by default all.
+    check
+        Only say what is there, what is missing and how to get it.
+    """
+    from tymbal.benchmarks import benchmark_sets, run_benchmark, verify
+    from tymbal.encoders import create_encoder, load_encoder
+    from tymbal.jobs import make_progress
+
+    names = _names(sets)
+    if check:
+        return _check([verify(data, described) for described in benchmark_sets(benchmark, names)], json)
+    if out is None:
+        raise UsageError(
+            "no folder for the results", where="--out", mend="Give one with -o, or only look with --check."
+        )
+    named = probed.encoder
+    outcome = run_benchmark(
+        benchmark,
+        data,
+        load_encoder(Path(named)) if named.endswith(".safetensors") else create_encoder(named),
+        out,
+        sets=names,
+        config=_config(probed),
+        workers=workers,
+        progress=make_progress(quiet=quiet),
+    )
+    save_parameters(
+        out, "bench", {"benchmark": benchmark, "data": str(data), "out": str(out), "sets": sets, **asdict(probed)}
+    )
+    if json:
+        verified = {each.described.name: _row(each) for each in outcome.verified}
+        say_json({"results": outcome.results, "verified": verified, "failures": outcome.failures, "out": str(out)})
+    elif not quiet:
+        _tell(outcome, out)
+    say_failures(outcome.failures)
+    return EXIT_SOME_FAILED if outcome.failures else EXIT_OK
+
+
+def _check(found: list[Verification], json: bool) -> int:
+    if json:
+        say_json({each.described.name: _row(each) for each in found})
+    else:
+        _tell_found(found)
+    return EXIT_OK
+
+
+def _config(probed: Probed) -> BenchConfig:
+    from dataclasses import replace
+
+    from tymbal.benchmarks import BenchConfig
+    from tymbal.probes import ProbeConfig
+
+    plain = ProbeConfig()
+    try:
+        rates = tuple(float(rate) for rate in _names(probed.learning_rates))
+    except ValueError as error:
+        raise UsageError(f"{error}", where="--learning-rates", allowed="numbers with commas between them") from error
+    return BenchConfig(
+        heads=_names(probed.heads),
+        layers=_names(probed.layers),
+        learning_rates=rates,
+        seeds=probed.seeds,
+        frames=probed.frames or None,
+        probe=replace(plain, training=replace(plain.training, epochs=probed.epochs)),
+    )
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _row(found: Verification) -> dict[str, object]:
+    departures = [asdict(each) for each in found.departures]
+    return {"ready": found.ready, "official": found.official, "counts": found.counts, "departures": departures}
+
+
+def _tell_found(found: list[Verification]) -> None:
+    for each in found:
+        state = "as published" if each.official else "there, but not as published" if each.ready else "cannot be run"
+        counts = ", ".join(f"{count} {fold}" for fold, count in each.counts.items())
+        say(f"{each.described.name}: {state}{f' ({counts})' if counts else ''}")
+        for departure in each.departures:
+            say(f"  {departure.severity}: {departure.message}. {departure.mend}")
+
+
+def _tell(outcome: BenchOutcome, out: Path) -> None:
+    _tell_found([each for each in outcome.verified if not each.official])
+    rows = []
+    for name, result in outcome.results.items():
+        found = dict(result["embedding"])
+        found |= result["probes"].get(result["picked"], {})
+        for metric, row in found.items():
+            interval = "no interval" if row["low"] is None else f"{row['low']:.3f}-{row['high']:.3f}"
+            units = f"{row['units']} {row['unit_name']}s"
+            rows.append([name, metric, f"{row['value']:.3f}", interval, units, result["picked"] or "-"])
+    say_table(["set", "metric", "ours", "95 %", "units", "picked"], rows)
+    say(f"published numbers beside ours: {out / 'results.md'}")

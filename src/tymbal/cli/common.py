@@ -1,0 +1,88 @@
+"""What every verb shares: where words go, how results look to machines, how parameters are kept."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from tymbal import __version__
+from tymbal.config import dumps, to_plain
+from tymbal.jobs.atomic import write_text
+
+WIDE = 400  # columns of a table that is not shown on a terminal
+EXIT_OK = 0
+EXIT_SOME_FAILED = 4  # the job ended, but some files could not be worked; they were listed
+
+Json = Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object to standard output.")]
+Quiet = Annotated[bool, Parameter(name="--quiet", negative="", help="No progress and no summary, errors only.")]
+Workers = Annotated[int | None, Parameter(help="Worker processes. Default: one per core; 1 works in this process.")]
+
+
+def say(text: str = "") -> None:
+    """One line for people, to standard error, so that standard output stays clean for --json and pipes."""
+    print(text, file=sys.stderr)
+
+
+def say_json(value: object) -> None:
+    """One JSON object for machines, to standard output; infinities and NaN become null."""
+    print(json.dumps(_finite(to_plain(value)), ensure_ascii=False, indent=1, sort_keys=True))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        return None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return value
+
+
+def say_table(
+    header: Sequence[str], rows: Sequence[Sequence[object]], *, limit: int = 50, result: bool = False
+) -> None:
+    """A plain aligned table for people; past `limit` rows the rest is counted, not shown.
+
+    It goes to standard error, or to standard output where it is the `result` of a command, to be piped. Cells are cut
+    to the terminal's width; where there is no terminal nothing is cut.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in header:
+        table.add_column(name, overflow="fold")
+    for row in rows[:limit]:
+        table.add_row(*(str(cell) for cell in row))
+    stream = sys.stdout if result else sys.stderr
+    width = None if stream.isatty() else WIDE
+    Console(file=stream, width=width, soft_wrap=False, markup=False, highlight=False).print(table)
+    if len(rows) > limit:
+        say(f"... and {len(rows) - limit} more rows")
+
+
+def say_failures(failures: Sequence[tuple[str, str]], *, kept_in: Path | None = None, limit: int = 20) -> None:
+    """The files that failed and why, last thing a job prints: pairs of (item, message)."""
+    if not failures:
+        return
+    say(f"{len(failures)} failed:")
+    for item, message in failures[:limit]:
+        named = item in message.partition(": ")[0]  # most messages begin with the file they are about
+        say(f"  {message}" if named else f"  {item}: {message}")
+    if len(failures) > limit:
+        say(f"  ... and {len(failures) - limit} more")
+    if kept_in is not None:
+        say(f"all of them are in {kept_in}")
+
+
+def save_parameters(out: Path, verb: str, parameters: Mapping[str, object]) -> Path:
+    """Keep the parameters of a run as OUT/VERB.toml; `tymbal VERB --config` reads them again."""
+    path = Path(out) / f"{verb}.toml"
+    head = f"# Saved by tymbal {__version__} in the folder {Path.cwd()}\n# From there: tymbal {verb} --config {path}\n"
+    write_text(path, head + dumps({verb: {name.replace("_", "-"): value for name, value in parameters.items()}}))
+    return path

@@ -1,0 +1,181 @@
+"""`tymbal encoders`: what there is, what one gives, whether it is sound here, and export to ONNX."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from tymbal.cli.common import EXIT_OK, Json, Quiet, say, say_json, say_table
+from tymbal.errors import EncoderError, UsageError
+
+if TYPE_CHECKING:
+    from tymbal.encoders.check import Checked
+    from tymbal.encoders.contract import Encoder
+
+
+def encoders(
+    action: Literal["list", "describe", "check", "export"],
+    name: str | None = None,
+    *,
+    onnx: Path | None = None,
+    rate: int | None = None,
+    window: float = 10.0,
+    segments: Annotated[int, Parameter(show=False)] = 3,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> int:
+    """List encoders, describe one, check that it is sound on this machine, or export it to ONNX.
+
+    Parameters
+    ----------
+    action
+        List, describe, check or export.
+    name
+        A registered name, a known checkpoint, a file of weights, hf:owner/name, or onnx:FILE.
+    onnx
+        The file that export writes; front end included, every layer an output.
+    rate
+        Sample rate in Hz for encoders that take any; 32000 if left out.
+    window
+        Seconds of a window: of the exported graph, or of the windows that check compares with one long pass.
+    """
+    if action == "list":
+        return _list(json)
+    if name is None:
+        raise UsageError(f"encoders {action} needs the name of an encoder", mend="See: tymbal encoders list")
+    if action == "describe":
+        return _describe(name, rate, json)
+    encoder, notes = _opened(name, rate)
+    if action == "check":
+        return _check(encoder, notes, window, segments, quiet, json)
+    if onnx is None:
+        raise UsageError("encoders export needs --onnx FILE", mend=f"Say: tymbal encoders export {name} --onnx FILE")
+    return _export(encoder, notes, onnx, window, json)
+
+
+def _opened(name: str, rate: int | None) -> tuple[Encoder, tuple[str, ...]]:
+    from tymbal.encoders.overview import NATIVE_RATE_HZ
+    from tymbal.encoders.source import open_encoder
+
+    opened = open_encoder(name, random_weights=True)
+    fixed = opened.encoder.sample_rate
+    if rate is not None and fixed is not None and rate != fixed:
+        raise EncoderError(f"--rate {rate}, but it was made for {fixed} Hz", where=name, mend="Leave --rate out.")
+    return opened.encoder.at_rate(fixed or rate or NATIVE_RATE_HZ), opened.notes
+
+
+def _list(json: bool) -> int:
+    from tymbal.encoders.describe import list_described
+    from tymbal.encoders.known import KNOWN
+
+    found = list_described()
+    if json:
+        say_json({"encoders": found, "checkpoints": KNOWN})
+        return EXIT_OK
+    rows = []
+    for each in found:
+        rate = "any" if each.sample_rate_hz is None else f"{each.sample_rate_hz / 1000:g} kHz"
+        size = f"{each.parameters / 1e6:.1f} M" if each.parameters else "-"
+        rows.append((each.name, rate, size, each.layers or "-", each.missing or each.about))
+    say_table(("encoder", "rate", "weights", "layers", ""), rows)
+    say()
+    checkpoints = [(each.name, each.encoder, f"{each.size_mb} MB", each.licence, each.where) for each in KNOWN]
+    say_table(("known checkpoint", "encoder", "size", "licence", "where"), checkpoints)
+    return EXIT_OK
+
+
+def _describe(name: str, rate: int | None, json: bool) -> int:
+    from tymbal.encoders.describe import describe
+
+    found = describe(name, sample_rate_hz=rate)
+    if json:
+        say_json(found)
+        return EXIT_OK
+    hz = f"{found.sample_rate_hz} Hz" if found.sample_rate_hz else f"any rate, here {found.described_at_hz} Hz"
+    say(f"{found.name}: {found.origin}; {hz}; {found.parameters / 1e6:.2f} M parameters; batches: {found.batching}")
+    say(f"licence: {found.licence}")
+    say(f"speed: {found.real_time:.0f} × real time here, float32, all layers, {found.threads} threads")
+    for note in found.notes:
+        say(f"note: {note}")
+    rows = [
+        (
+            layer.name,
+            layer.dim,
+            layer.bands,
+            f"{layer.hop_ms:.4g}",
+            f"{layer.frames_per_s:.4g}",
+            "whole window" if layer.receptive_ms is None else f"{layer.receptive_ms:.4g}",
+            "exactly" if layer.local else "in windows",
+        )
+        for layer in found.layers
+    ]
+    say_table(("layer", "values", "bands", "hop ms", "frames/s", "sees ms", "streams"), rows, limit=200)
+    for entry in found.checkpoints:
+        say(f"weights: {entry.name}, {entry.size_mb} MB, {entry.licence}, {entry.where}")
+    return EXIT_OK
+
+
+def _check(encoder: Encoder, notes: tuple[str, ...], window: float, segments: int, quiet: bool, json: bool) -> int:
+    from tymbal.encoders.check import check_encoder
+
+    tell = (lambda step: None) if quiet or json else (lambda step: say(f"checking {encoder.name}: {step}"))
+    found = check_encoder(encoder, segment_s=window, segments=segments, told=tell)
+    if json:
+        say_json({"found": found, "notes": notes, "sound": found.sound})
+    elif not quiet:
+        _tell(found, notes)
+    if not found.sound:
+        raise EncoderError(
+            "it does not keep what every encoder promises", where=encoder.name, mend="See the lines above."
+        )
+    return EXIT_OK
+
+
+def _tell(found: Checked, notes: tuple[str, ...]) -> None:
+    for note in notes:
+        say(f"note: {note}")
+    for promise in found.promises:
+        say(f"{'kept  ' if promise.kept else 'BROKEN'}  {promise.name}: {promise.told}")
+    say_table(
+        ("precision", "× real time", "", ""),
+        [
+            *((name, f"{speed:.0f}", f"{found.threads} threads", "") for name, speed in found.real_time.items()),
+            *((name, "-", why, "") for name, why in found.refused.items()),
+        ],
+    )
+    layers = list(next(iter(found.precision.values()), found.streaming))
+    rows = []
+    for layer in layers:
+        row: list[object] = [layer]
+        for lost in found.precision.values():
+            row.append(f"{lost[layer].mean:.6f} ({lost[layer].worst:.6f})")
+        if layer in found.streaming:
+            each = found.streaming[layer]
+            apart = f"{each.agreement.mean:.6f} ({each.agreement.worst:.6f})"
+            row.append(f"exact to {each.agreement.difference:.0e}" if each.exact else apart)
+        rows.append(row)
+    if not rows or len(rows[0]) == 1:
+        return
+    say("cosine of frames to float32, and of fixed windows to one long pass: mean (worst)")
+    header = ["layer", *found.precision, *(["windows"] if found.streaming else [])]
+    say_table(header, rows, limit=200)
+
+
+def _export(encoder: Encoder, notes: tuple[str, ...], onnx: Path, window: float, json: bool) -> int:
+    from tymbal.encoders.export import export_onnx
+
+    found = export_onnx(encoder, onnx, window_s=window)
+    if json:
+        say_json({"exported": found, "notes": notes})
+        return EXIT_OK
+    for note in notes:
+        say(f"note: {note}")
+    worst = max(found.differences.values())
+    say(
+        f"{encoder.name} in {found.path}: {len(found.differences)} layers for windows of {found.window_samples} "
+        f"samples at {found.sample_rate_hz} Hz, {found.size_bytes / 1e6:.1f} MB"
+    )
+    say(f"onnxruntime differs by at most {worst:.1e} of a layer's largest value; use it as onnx:{found.path}")
+    return EXIT_OK

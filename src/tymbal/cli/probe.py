@@ -1,0 +1,207 @@
+"""`tymbal probe`: fit and compare probes on a feature store."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from tymbal.cli.common import EXIT_OK, Json, Quiet, Workers, save_parameters, say, say_json, say_table
+
+if TYPE_CHECKING:
+    from tymbal.probes import StudyConfig
+
+
+@dataclass(frozen=True)
+class Study:
+    """What is compared, on what, and how it is judged.
+
+    Parameters
+    ----------
+    label
+        The column that holds the label; by default the one named when indexing.
+    split
+        The name of a split of the corpus; its folds are tested one after the other.
+    heads
+        Names with commas between them: linear, attention, self_attention, ridge, logistic.
+    layers
+        Choices with commas between them: last, all, or names of layers joined by +.
+    seeds
+        How often each trained head is fitted for the table.
+    metric
+        What probes are picked by, and the headline: accuracy, balanced_accuracy, map, cmap, auroc, top1.
+    unit
+        Column of the highest independent unit, which intervals resample; by default the groups of the split.
+    unit_name
+        What such a unit is called.
+    where
+        COLUMN=VALUE, examples to keep.
+    least_groups
+        Leave out labels that occur in fewer groups of the split.
+    inner_folds
+        Grouped folds inside the training folds that candidates are compared on.
+    frames
+        Time bins that every example is pooled to; 0 keeps every frame.
+    baseline
+        Layer of the baseline, logistic regression on its mean and standard deviation; "" for none.
+    class_weight
+        `balanced` weighs every class alike, however rare.
+    statistics
+        What linear, ridge and logistic see of a layer over time: mean, std, max.
+    norm
+        `layer` normalises every frame over its values first.
+    width
+        Width that layers are projected to before they are fused (linear, attention, self_attention).
+    epochs
+        Most epochs of trained heads; they stop earlier where validation stops improving.
+    learning_rate
+        Of trained heads.
+    """
+
+    label: str | None = None
+    split: str = "folds"
+    heads: str = "linear,attention,ridge,logistic"
+    layers: str = "last,all"
+    seeds: int = 3
+    metric: str = "balanced_accuracy"
+    unit: str | None = None
+    unit_name: str | None = None
+    where: str | None = None
+    least_groups: int = 2
+    inner_folds: int = 5
+    frames: int = 32
+    baseline: str = "mfcc"
+    class_weight: Literal["none", "balanced"] = "none"
+    statistics: str = "mean,std,max"
+    norm: Literal["standard", "layer"] = "standard"
+    width: int = 128
+    epochs: int = 100
+    learning_rate: float = 1e-3
+
+
+def probe(
+    store: Path,
+    *,
+    corpus: Path,
+    out: Annotated[Path, Parameter(name=["--out", "-o"])],
+    study: Annotated[Study, Parameter(name="*")] = Study(),
+    audit: bool = True,
+    workers: Workers = None,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> int:
+    """Fit probes to stored features, pick among them inside the training folds, test them; run again to go on.
+
+    Parameters
+    ----------
+    store
+        A feature store made by `tymbal embed`.
+    corpus
+        The corpus that it was made from.
+    out
+        Folder of the run: results.json, predictions.parquet, the picked probes; `tymbal report` draws it.
+    audit
+        Listen to the corpus for leaks and confounds of this label and split, and keep what is found.
+    """
+    from tymbal.corpus import Corpus
+    from tymbal.features import FeatureStore
+    from tymbal.jobs import make_progress
+    from tymbal.probes import run_study
+
+    opened = Corpus.open(corpus)
+    study = replace(study, label=study.label or opened.default_label or "label")
+    results = run_study(
+        opened,
+        FeatureStore.open(store),
+        _config(study),
+        out,
+        audited=audit,
+        workers=workers,
+        progress=make_progress(quiet=quiet),
+    )
+    save_parameters(
+        out, "probe", {"store": str(store), "corpus": str(corpus), "out": str(out), **asdict(study), "audit": audit}
+    )
+    if json:
+        say_json({"run": str(out), **results})
+    elif not quiet:
+        _tell(results, out)
+    return EXIT_OK
+
+
+def _config(study: Study) -> StudyConfig:
+    from tymbal.probes import ProbeConfig, StudyConfig
+
+    plain = ProbeConfig()
+    base = replace(
+        plain,
+        class_weight=study.class_weight,
+        statistics=_names(study.statistics),
+        norm=study.norm,
+        dim=study.width,
+        training=replace(plain.training, epochs=study.epochs, learning_rate=study.learning_rate),
+    )
+    return StudyConfig(
+        label=study.label or "label",
+        split=study.split,
+        heads=_names(study.heads),
+        layers=_names(study.layers),
+        seeds=study.seeds,
+        metric=study.metric,
+        unit=study.unit,
+        unit_name=study.unit_name,
+        where=study.where,
+        least_groups=study.least_groups,
+        inner_folds=study.inner_folds,
+        frames=study.frames or None,
+        baseline_layer=study.baseline or None,
+        probe=base,
+    )
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _tell(results: dict[str, Any], out: Path) -> None:
+    task = results["task"]
+    say(f"{task['examples']} examples, {len(task['labels'])} labels, {task['groups']} groups, split {task['scheme']}")
+    primary, shown = task["primary"], [name for name in task["metrics"] if name in ("accuracy", "balanced_accuracy")]
+    shown = list(dict.fromkeys((primary, *shown)))
+    rows = [
+        [name, *(_interval(row["metrics"][metric]) for metric in shown), _seeds(row["seeds"][primary]), _folds(row)]
+        for name, row in results["probes"].items()
+    ]
+    picked = results["selected"]["metrics"]
+    rows.append(["picked inside the training folds", *(_interval(picked[metric]) for metric in shown), "", ""])
+    say_table(["probe", *shown, f"seeds ({primary})", "picked in"], rows)
+    unit = picked[primary]
+    if unit["low"] is None:
+        say(f"no intervals: {unit['units']} independent units ({unit['unit_name']}), 8 are needed")
+        for name, value in unit["per_unit"].items():
+            say(f"  {name}: {'-' if value is None else format(value, '.3f')}")
+    else:
+        say(f"95 % intervals over {unit['units']} independent units ({unit['unit_name']})")
+    for row in results["differences"]:
+        if row["b"] == results["baseline"] and row["a"] == "selected":
+            say(f"picked - baseline, {row['metric']}: {_interval(row, sign='+')}")
+    for finding in results["audit"]:
+        if finding["severity"] != "note":
+            say(f"{finding['severity'].upper()}: {finding['message']}")
+    say(f"run: {out}")
+
+
+def _interval(row: dict[str, Any], sign: str = "") -> str:
+    value = format(row["value"], f"{sign}.3f")
+    return value if row["low"] is None else f"{value} [{row['low']:{sign}.3f}, {row['high']:{sign}.3f}]"
+
+
+def _seeds(values: list[float]) -> str:
+    return f"{min(values):.3f}-{max(values):.3f}" if len(values) > 1 else "one"
+
+
+def _folds(row: dict[str, Any]) -> str:
+    folds = row["chosen_folds"]
+    return ", ".join(folds) if len(", ".join(folds)) <= 24 else f"{len(folds)} folds"

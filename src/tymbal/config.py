@@ -1,0 +1,110 @@
+"""Frozen dataclasses to TOML and back: the same dataclass is the Python API, the command line and the file."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import tomllib
+import typing
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tymbal.errors import ConfigError
+
+T = TypeVar("T")
+
+
+def to_plain(value: object) -> Any:
+    """Dataclasses, tuples and paths as dictionaries, lists and strings; None is kept."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: to_plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, dict):
+        return {str(key): to_plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        items = [to_plain(item) for item in value]
+        return sorted(items) if isinstance(value, set | frozenset) else items
+    if isinstance(value, Path):
+        return value.as_posix()
+    return value
+
+
+def from_plain(kind: type[T], data: Any, *, where: object = None) -> T:
+    """Build `kind` from plain data, types checked; unknown or ill-typed fields raise ConfigError by name."""
+    import pydantic
+
+    _check_names(kind, data, where)
+    try:
+        return pydantic.TypeAdapter(kind).validate_python(data)
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"]) or kind.__name__
+        raise ConfigError(
+            f"{name}: {first['msg']}, got {first.get('input')!r}",
+            where=where,
+            mend="Correct the value, or leave the field out to take the default.",
+        ) from error
+
+
+def _check_names(kind: Any, data: Any, where: object) -> None:
+    """Refuse names that no field has, at every depth: a misspelt option must not fall back to its default."""
+    if isinstance(data, list):
+        for item in data:
+            _check_names(kind, item, where)
+        return
+    kinds = _dataclasses_in(kind)
+    if not isinstance(data, dict) or len(kinds) != 1:  # of several, pydantic finds the one that fits
+        return
+    names = [field.name for field in dataclasses.fields(kinds[0])]
+    unknown = sorted(set(data) - set(names))
+    if unknown:
+        raise ConfigError(
+            f"unknown field {unknown[0]!r} for {kinds[0].__name__}",
+            where=where,
+            allowed=", ".join(names),
+            mend="Check the spelling, or delete the line.",
+        )
+    hints = typing.get_type_hints(kinds[0])
+    for name, value in data.items():
+        _check_names(hints[name], value, where)
+
+
+def _dataclasses_in(kind: Any) -> list[type[Any]]:
+    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+        return [kind]
+    return [found for part in typing.get_args(kind) for found in _dataclasses_in(part)]
+
+
+def dumps(value: object) -> str:
+    """A dataclass as TOML text; fields that are None are left out (TOML has no null)."""
+    import tomli_w
+
+    return tomli_w.dumps(_without_none(to_plain(value)))
+
+
+def _without_none(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_none(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list):
+        return [_without_none(item) for item in value]
+    return value
+
+
+def load(kind: type[T], path: Path) -> T:
+    """Read a TOML file into `kind`; ConfigError names file, line or field."""
+    try:
+        data = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError("no such file", where=path, mend="Check the path given to --config.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"not valid TOML: {error}", where=path, mend="Mend the line that it names.") from error
+    return from_plain(kind, data, where=path)
+
+
+def digest(value: object, *, length: int = 16) -> str:
+    """A content address: BLAKE2b of the canonical JSON of `value`, as `length` hex digits.
+
+    File names that are no UTF-8 (lone surrogates in Python) are taken as they are.
+    """
+    text = json.dumps(to_plain(value), sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=32).hexdigest()[:length]

@@ -1,0 +1,24 @@
+"""Recordings + events + coverage + splits, and an audit of what they can carry: what every task takes."""
+
+from tymbal.corpus.auditing import Finding, audit
+from tymbal.corpus.corpus import Changes, Corpus
+from tymbal.corpus.indexing import index
+from tymbal.corpus.splits import SplitReport, make_split, parse_folds
+from tymbal.corpus.summary import summary
+from tymbal.corpus.tables import FAILURES, FAULTS, RECORDINGS, SPLITS
+
+__all__ = [
+    "FAILURES",
+    "FAULTS",
+    "RECORDINGS",
+    "SPLITS",
+    "Changes",
+    "Corpus",
+    "Finding",
+    "SplitReport",
+    "audit",
+    "index",
+    "make_split",
+    "parse_folds",
+    "summary",
+]

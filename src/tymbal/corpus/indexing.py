@@ -1,0 +1,236 @@
+"""From folders of recordings and tables to a corpus on disk, again and again as they grow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from tymbal.audio import AUDIO_EXTENSIONS, find_recordings
+from tymbal.corpus.corpus import TABLES, Changes, Corpus, read_head, read_table, write_head, write_table
+from tymbal.corpus.coverage import gather_coverage
+from tymbal.corpus.identify import Identify, RecordingFile, list_files, still_known
+from tymbal.corpus.ingest import find_tables, ingest
+from tymbal.corpus.metadata import join_metadata, read_metadata
+from tymbal.corpus.tables import FAILURES, FAULTS, RECORDINGS
+from tymbal.corpus.tally import Folder, Tally, tally
+from tymbal.errors import CorpusError, Fault, NothingDoneError, UsageError
+from tymbal.jobs import Executor, Failure, Progress, Silent, make_executor, only_writer, remove_temporaries
+
+PROBED = "probed.parquet"  # recordings as their files tell, before metadata: what indexing again takes over
+WORK = "work"  # folder in the corpus for unfinished jobs
+FEW = 256  # recordings that are probed in this process: starting others takes longer
+PathLike = str | Path
+
+
+@dataclass
+class _Found:
+    """What lies on the disk: files to identify, rows known from before, names no table can hold."""
+
+    files: list[RecordingFile]
+    known: pl.DataFrame
+    failures: list[Failure]
+
+
+def index(
+    recordings: PathLike,
+    *,
+    out: PathLike,
+    annotations: PathLike | Sequence[PathLike] = (),
+    metadata: PathLike | Sequence[PathLike] = (),
+    label: str | None = None,
+    coverage: PathLike | None = None,
+    workers: int | None = 1,
+    progress: Progress | None = None,
+    resume: bool = True,
+) -> Corpus:
+    """Make the corpus `out` of a folder of recordings, or bring it up to date; the same input gives the same bytes.
+
+    Parameters
+    ----------
+    recordings : folder, searched recursively; recordings are known by their path below it and their content.
+    annotations : tables of events in any format that `tymbal.annotations` reads, or folders of such.
+    metadata : CSV tables with a `recording` column; the other columns ride along (site, individual, session, fold).
+    label : the column that holds the label where a table has several; see `Corpus.examples`.
+    coverage : what was listened to exhaustively: a coverage table, or "complete" for everything in recordings that
+        have annotations. Formats that say so themselves need neither.
+    workers : processes (1: in this process; None: one per core, for which a script needs its `__main__` guard).
+    resume : take over what is known of files whose size and time did not change; False reads every byte again.
+
+    Files that cannot be read are rows of `.failures`, oddities rows of `.faults`; `.changes` says what is new.
+    Raises NothingDoneError where there is no recording, or none could be read; UsageError where another process is
+    writing the corpus.
+    """
+    root, target = Path(recordings), Path(out)
+    tables = find_tables(_paths(annotations))
+    told = [(path.name, read_metadata(path)) for path in _paths(metadata)]
+    progress = progress or Silent()
+    before = _before(target)
+    found = _find(root, target, before if resume else None)
+    with only_writer(target):
+        remove_temporaries(target)
+        identified = _identify(found, root, target, workers, progress)
+        probed = pl.concat([found.known, identified.table]).sort("recording")
+        if probed.is_empty():
+            raise _nothing_read(root, [*found.failures, *identified.failures])
+        table, faults = join_metadata(probed, told)
+        executor = make_executor(workers)
+        ingested = ingest(tables, table, label=label, executor=executor, progress=progress)
+        spans, more = gather_coverage(coverage, ingested.coverage, ingested.events, table)
+        parameters = {
+            "annotations": [path.as_posix() for path in _paths(annotations)],
+            "metadata": [path.as_posix() for path in _paths(metadata)],
+            "label": label,
+            "coverage": Path(coverage).as_posix() if coverage is not None else None,
+        }
+        failures = [*found.failures, *identified.failures, *ingested.failures]
+        odd = table.filter(pl.col("faults").list.len() > 0).select("recording", "faults")
+        own = [(name, fault) for name, texts in odd.iter_rows() for fault in _split_faults(texts)]
+        corpus = Corpus(target, root, {name: value for name, value in parameters.items() if value is not None})
+        now = {"recordings": table, "events": ingested.events, "coverage": spans}
+        dropped = _write(corpus, probed, now, failures, [*own, *faults, *ingested.faults, *more])
+        corpus.changes = _compare(before, probed, dropped)
+        return corpus
+
+
+def _paths(given: PathLike | Sequence[PathLike]) -> list[Path]:
+    return [Path(given)] if isinstance(given, str | Path) else [Path(path) for path in given]
+
+
+def _before(target: Path) -> pl.DataFrame | None:
+    """The recordings table of the corpus that is at `target` already, if there is one."""
+    if target.exists() and not target.is_dir():
+        raise UsageError("this is a file", where=target, mend="Give a folder for the corpus (-o FOLDER).")
+    if not target.is_dir():
+        return None
+    try:
+        read_head(target)
+        return read_table(target / PROBED)
+    except CorpusError:  # a first run that was killed, or a damaged corpus: everything is looked at again
+        ours = {*TABLES, "probed", "measures", "corpus", "index", WORK}
+        foreign = [path.name for path in target.iterdir() if path.stem not in ours and not path.name.startswith(".")]
+        if foreign and not (target / "corpus.toml").exists() and not (target / WORK).exists():
+            raise UsageError(
+                f"this folder holds other things ({foreign[0]}) and no corpus",
+                where=target,
+                mend="Give a new or empty folder for the corpus (-o FOLDER).",
+            ) from None
+        return None
+
+
+def _find(root: Path, target: Path, before: pl.DataFrame | None) -> _Found:
+    if not root.is_dir():
+        raise UsageError("no such folder of recordings", where=root, mend="Check the path.")
+    names, ignored = find_recordings(root)
+    inside = target.resolve()
+    if inside.is_relative_to(root.resolve()):
+        prefix = inside.relative_to(root.resolve()).as_posix() + "/"
+        names = [name for name in names if not name.startswith(prefix)]
+    if not names:
+        raise NothingDoneError(
+            f"no recording in this folder or below it ({ignored} other files)",
+            where=root,
+            allowed="files ending in " + ", ".join(sorted(AUDIO_EXTENSIONS)),
+            mend="Check the path.",
+        )
+    files, failures = list_files(root, names)
+    if before is None:
+        return _Found(files, pl.DataFrame(schema=RECORDINGS), failures)
+    fresh, known = still_known(files, before)
+    return _Found(fresh, known, failures)
+
+
+def _identify(found: _Found, root: Path, target: Path, workers: int | None, progress: Progress) -> Tally:
+    if not found.files:
+        return Tally(pl.DataFrame(schema=RECORDINGS))
+    folder = Folder(target / WORK / "index")
+    executor: Executor = make_executor(1 if len(found.files) <= FEW else workers)
+    work = Identify(root.as_posix())
+    return tally("index", found.files, work, folder, schema=RECORDINGS, executor=executor, progress=progress)
+
+
+def _nothing_read(root: Path, failures: list[Failure]) -> NothingDoneError:
+    return NothingDoneError(
+        f"none of {len(failures)} recordings could be read; the first: {failures[0].message}",
+        where=root,
+        mend="See what is wrong with each: tymbal inspect",
+    )
+
+
+def _split_faults(texts: list[str] | None) -> list[Fault]:
+    return [Fault(code, message) for code, _, message in (text.partition(": ") for text in texts or [])]
+
+
+def _write(
+    corpus: Corpus,
+    probed: pl.DataFrame,
+    tables: dict[str, pl.DataFrame],
+    failures: list[Failure],
+    faults: list[tuple[str, Fault]],
+) -> tuple[str, ...]:
+    """Write every table, the head last; returns the splits that had to go."""
+    target = corpus.path
+    target.mkdir(parents=True, exist_ok=True)
+    failed = [{"item": f.item, "error": f.error, "message": f.message, "trace": f.trace} for f in failures]
+    odd = [{"source": source, "code": fault.code, "message": fault.message} for source, fault in faults]
+    tables = {
+        **tables,
+        "failures": pl.DataFrame(failed, schema=FAILURES).sort("item", maintain_order=True),
+        "faults": pl.DataFrame(odd, schema=FAULTS).unique(maintain_order=True).sort("source", maintain_order=True),
+    }
+    dropped = _drop_stale_splits(corpus, tables["recordings"], tables["events"])
+    write_table(target / PROBED, probed)
+    for name, table in tables.items():
+        write_table(target / f"{name}.parquet", table)
+    write_head(target, corpus.root, corpus.parameters)
+    Folder(target / WORK / "index").clear()
+    work = target / WORK
+    if work.is_dir() and not any(work.iterdir()):
+        work.rmdir()
+    return dropped
+
+
+def _drop_stale_splits(corpus: Corpus, recordings: pl.DataFrame, events: pl.DataFrame) -> tuple[str, ...]:
+    """Splits made for other recordings or events would leave some out, or leak: empty the table and name them."""
+    schemes = tuple(corpus.schemes)
+    if schemes:
+        same_recordings = set(read_table(corpus.path / "recordings.parquet")["recording"]) == set(
+            recordings["recording"]
+        )
+        same_events = set(read_table(corpus.path / "events.parquet")["event_id"]) == set(events["event_id"])
+        if same_recordings and same_events:
+            return ()
+    if schemes or not (corpus.path / "splits.parquet").is_file():
+        corpus.replace_splits(corpus.splits.clear())
+    return schemes
+
+
+def _compare(before: pl.DataFrame | None, after: pl.DataFrame, dropped: tuple[str, ...]) -> Changes:
+    if before is None:
+        return Changes(added=tuple(after["recording"]), splits_dropped=dropped)
+    old = dict(zip(before["recording"], before["content_hash"], strict=True))
+    new = dict(zip(after["recording"], after["content_hash"], strict=True))
+    gone = [name for name in old if name not in new]
+    by_hash: dict[str, list[str]] = {}
+    for name in reversed(gone):
+        by_hash.setdefault(old[name], []).append(name)
+    renamed, added = [], []
+    for name in new:
+        if name in old:
+            continue
+        if by_hash.get(new[name]):
+            renamed.append((by_hash[new[name]].pop(), name))
+        else:
+            added.append(name)
+    left = {name for name, _ in renamed}
+    changed = tuple(name for name in new if name in old and old[name] != new[name])
+    return Changes(
+        added=tuple(added),
+        changed=changed,
+        removed=tuple(name for name in gone if name not in left),
+        renamed=tuple(renamed),
+        unchanged=sum(old.get(name) == content for name, content in new.items()),
+        splits_dropped=dropped,
+    )

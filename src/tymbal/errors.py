@@ -1,0 +1,150 @@
+"""The one error root.
+
+Every error a user can meet says what was wrong, where, what is allowed and what to do; `exit_code` is what the
+command line ends with. Nothing here imports anything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class TymbalError(Exception):
+    """Root of all errors Tymbal raises on purpose.
+
+    Parameters
+    ----------
+    what : the fault, one sentence without the final stop.
+    where : the file, table row, parameter or argument at fault.
+    allowed : what would have been accepted.
+    mend : what to do next.
+    """
+
+    exit_code = 1
+
+    def __init__(self, what: str, *, where: object = None, allowed: object = None, mend: str | None = None) -> None:
+        self.what, self.where, self.allowed, self.mend = what, where, allowed, mend
+        super().__init__(self.message)
+
+    @property
+    def message(self) -> str:
+        """The whole message on one line: where: what (allowed: ...). Mend."""
+        head = f"{self.where}: {self.what}" if self.where is not None else self.what
+        if self.allowed is not None:
+            head += f" (allowed: {self.allowed})"
+        return f"{head}. {self.mend}" if self.mend else head
+
+    def __str__(self) -> str:
+        return self.message
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Keyword-only arguments: the default pickling of exceptions would lose them between processes.
+        return (_rebuild, (type(self), self.what, self.where, self.allowed, self.mend))
+
+
+def _rebuild(kind: type[TymbalError], what: str, where: object, allowed: object, mend: str | None) -> TymbalError:
+    return kind(what, where=where, allowed=allowed, mend=mend)
+
+
+class UsageError(TymbalError, ValueError):
+    """An argument or option that cannot be accepted."""
+
+    exit_code = 2
+
+
+class InputPathError(TymbalError):
+    """A path that the system does not let us read or write."""
+
+    exit_code = 3
+
+
+class ConfigError(UsageError):
+    """A configuration file that does not fit its dataclass."""
+
+
+class MissingExtraError(TymbalError, ImportError):
+    """An optional dependency is not installed; the mend is the exact pip line."""
+
+    exit_code = 2
+
+
+class AudioError(TymbalError):
+    """A file that cannot be read as sound."""
+
+    exit_code = 3
+
+
+class AnnotationError(TymbalError):
+    """A table or label file that cannot be read as events."""
+
+    exit_code = 3
+
+
+class CorpusError(TymbalError):
+    """A corpus that is missing, damaged or does not hold what was asked of it."""
+
+    exit_code = 3
+
+
+class RecordingChangedError(CorpusError):
+    """A recording that is gone, or is not the file that was indexed."""
+
+
+class EncoderError(TymbalError):
+    """An encoder that is unknown, or input that it cannot take."""
+
+    exit_code = 3
+
+
+class StoreError(TymbalError):
+    """A feature store that is missing, damaged, or made with other settings."""
+
+    exit_code = 3
+
+
+class DataError(TymbalError, ValueError):
+    """Arrays, labels or splits that a method cannot work with (one class, no examples, a leaking split)."""
+
+    exit_code = 3
+
+
+class TrainingError(TymbalError):
+    """A run that cannot go on: the loss or its gradient is no longer a number. `examples` were in the batch."""
+
+    examples: tuple[int, ...] = ()
+
+
+class NothingDoneError(TymbalError):
+    """A job that would have ended without a single result: never silently."""
+
+    exit_code = 5
+
+
+class DiskFullError(TymbalError):
+    """A write failed for want of room; what was finished is kept and the same command resumes."""
+
+    exit_code = 6
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something wrong in an input that could be read all the same.
+
+    `code` is stable and short ("truncated", "nan_samples"); `message` is one sentence that a user can act on.
+    """
+
+    code: str
+    message: str
+
+
+def require(module: str, extra: str) -> object:
+    """Import an optional module, or raise `MissingExtraError` with the exact pip line for `extra`."""
+    import importlib
+
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise MissingExtraError(
+            f"this needs the optional package {module!r}, which is not installed here",
+            mend=f"Install it with: pip install 'tymbal[{extra}]'",
+        ) from error

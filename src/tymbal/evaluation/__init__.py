@@ -1,0 +1,45 @@
+"""Metrics with intervals: numpy and polars in, Estimates out. No torch, no drawing."""
+
+from tymbal.evaluation.clustering import CLUSTERING, cluster, estimate_clustering
+from tymbal.evaluation.counting import confusion, per_class
+from tymbal.evaluation.intervals import (
+    MIN_UNITS,
+    Difference,
+    Estimate,
+    SeedSpread,
+    estimate,
+    estimate_classes,
+    holm,
+    paired_difference,
+    seed_spread,
+)
+from tymbal.evaluation.metrics import METRICS, Metric, get_metric, measure
+from tymbal.evaluation.problem import encode
+from tymbal.evaluation.retrieval import RETRIEVAL, Retrieved, estimate_mean, estimate_retrieval, retrieve
+
+__all__ = [
+    "CLUSTERING",
+    "METRICS",
+    "MIN_UNITS",
+    "RETRIEVAL",
+    "Difference",
+    "Estimate",
+    "Metric",
+    "Retrieved",
+    "SeedSpread",
+    "cluster",
+    "confusion",
+    "encode",
+    "estimate",
+    "estimate_classes",
+    "estimate_clustering",
+    "estimate_mean",
+    "estimate_retrieval",
+    "get_metric",
+    "holm",
+    "measure",
+    "paired_difference",
+    "per_class",
+    "retrieve",
+    "seed_spread",
+]

@@ -1,0 +1,84 @@
+"""The settings of a probe; the same dataclass in Python, on the command line and in the probe's file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from tymbal.errors import DataError, UsageError
+from tymbal.training import TrainingConfig
+
+STATISTICS = ("mean", "std", "max")
+
+# Rate, patience and what is watched were chosen on the 40 classes of esc50_subset that no study here reports.
+PROBE_TRAINING = TrainingConfig(epochs=100, warmup_epochs=3, patience=20, monitor="score", direction="max")
+
+
+@dataclass(frozen=True)
+class ProbeConfig:
+    """What a probe is.
+
+    Parameters
+    ----------
+    head : a name from `probes.heads.HEADS`.
+    layers : "last", "all", or the names of layers.
+    options : settings of the head; the fields of its options dataclass.
+    multilabel : examples may carry several labels (binary cross-entropy), else exactly one (cross-entropy).
+    class_weight : "balanced" weighs every class alike however rare, "none" every example.
+    statistics : what heads that take no frames see of each layer: masked "mean", "std", "max" over time.
+    norm : "standard" standardises every value by the training examples; "layer" normalises every frame of a layer
+        over its values first (LayerNorm without parameters) and standardises then as well.
+    dim : width that layers are projected to before they are fused (trained heads).
+    validation_fraction : share of the training examples, whole groups, that early stopping watches where no
+        validation examples are given (trained heads).
+    training : how trained heads are trained; its `seed` is the probe's seed.
+    """
+
+    head: str = "linear"
+    layers: str | tuple[str, ...] = "all"
+    options: dict[str, Any] = field(default_factory=dict)
+    multilabel: bool = False
+    class_weight: Literal["none", "balanced"] = "none"
+    statistics: tuple[str, ...] = STATISTICS
+    norm: Literal["standard", "layer"] = "standard"
+    dim: int = 128
+    validation_fraction: float = 0.2
+    training: TrainingConfig = PROBE_TRAINING
+
+    def check(self) -> None:
+        """Raise UsageError naming the first field outside its range; the head's options are checked by the head."""
+        unknown = [name for name in self.statistics if name not in STATISTICS]
+        ranges: tuple[tuple[str, bool, str], ...] = (
+            ("layers", bool(self.layers), "last, all, or names of layers"),
+            ("class_weight", self.class_weight in ("none", "balanced"), "none, balanced"),
+            ("statistics", bool(self.statistics) and not unknown, ", ".join(STATISTICS)),
+            ("norm", self.norm in ("standard", "layer"), "standard, layer"),
+            ("dim", self.dim >= 1, "1 or more"),
+            ("validation_fraction", 0 < self.validation_fraction < 1, "above 0, below 1"),
+        )
+        for name, good, allowed in ranges:
+            if not good:
+                raise UsageError(f"{name} is {getattr(self, name)!r}", where="ProbeConfig", allowed=allowed)
+        self.training.check()
+
+
+def choose_layers(wanted: str | Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
+    """The layers that "last", "all" or names ask for, in the order of `names` (input to output).
+
+    A string may name one layer or several joined by "+". Raises DataError for a layer that is not there.
+    """
+    if wanted == "all":
+        return tuple(names)
+    if wanted == "last":
+        return (names[-1],)
+    asked = wanted.split("+") if isinstance(wanted, str) else list(wanted)
+    missing = [name for name in asked if name not in names]
+    if missing:
+        raise DataError(
+            f"no layer {missing[0]!r} among the features",
+            where="layers",
+            allowed="last, all, " + ", ".join(names),
+            mend="Embed again with this layer, or ask for another.",
+        )
+    return tuple(name for name in names if name in asked)

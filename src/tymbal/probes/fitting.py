@@ -1,0 +1,238 @@
+"""Fitting a head to cached examples: the trained ones through the one loop, the solved ones at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from tymbal.probes.config import ProbeConfig
+from tymbal.probes.fusion import Fusion
+from tymbal.probes.heads import Problem, SolvedHead, TrainedHead, head_options
+from tymbal.probes.labels import class_weights
+from tymbal.probes.pooling import Array, CachedExamples, Mask
+from tymbal.training import derive_seed, seeded, train
+
+_SMALL = 1e-6  # a value that varies less than this share of its size is constant
+_BATCH = 256  # examples in a pass without gradients
+
+
+class ProbeModule(nn.Module):
+    """Fusion, then a head: what a trained probe is made of."""
+
+    def __init__(self, dims: Sequence[int], classes: int, head: TrainedHead, config: ProbeConfig) -> None:
+        super().__init__()
+        plain = len(dims) == 1 and head.takes == "statistics"  # one layer's statistics need no adapter
+        self.fusion = Fusion(dims, None if plain else config.dim)
+        self.head = head.build(self.fusion.width, classes, head_options(head, config.options))
+
+    def forward(self, values: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Logits (batch, classes) of (batch, sum of dims), or of (batch, frames, sum of dims) and a mask."""
+        fused = self.fusion(values)
+        out: Tensor = self.head(fused) if mask is None else self.head(fused, mask)
+        return out
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a head sees of cached examples: values (n, values) or (n, frames, values), a mask or None, dims."""
+
+    values: Array
+    mask: Mask | None
+    dims: tuple[int, ...]
+
+    @classmethod
+    def of(cls, cached: CachedExamples, layers: tuple[str, ...], config: ProbeConfig, *, frames: bool) -> Inputs:
+        """Statistics over time or frames of `layers`, side by side."""
+        if frames:
+            values, mask = cached.frames(layers, config.norm)
+            return cls(values, mask, cached.dims(layers))
+        parts = [cached.statistics(layer, config.statistics, config.norm) for layer in layers]
+        return cls(np.concatenate(parts, axis=1), None, tuple(part.shape[1] for part in parts))
+
+    def take(self, rows: NDArray[np.int64]) -> Inputs:
+        """The inputs of some examples."""
+        return Inputs(self.values[rows], None if self.mask is None else self.mask[rows], self.dims)
+
+
+def standardisation(inputs: Inputs, rows: NDArray[np.int64]) -> tuple[Array, Array]:
+    """Mean and 1 / standard deviation of every value over the real frames of the examples `rows`, float32 (values,).
+
+    Values that do not vary, and layers without frames, get 0: they say nothing, and must not be blown up.
+    """
+    values = inputs.values[rows]
+    if inputs.mask is not None:
+        values = values[inputs.mask[rows]]
+    wide = values.astype(np.float64)
+    known = np.isfinite(wide)
+    count = np.maximum(known.sum(axis=0), 1)
+    mean = np.where(known, wide, 0.0).sum(axis=0) / count
+    deviation = np.sqrt(np.square(np.where(known, wide - mean, 0.0)).sum(axis=0) / count)
+    varies = deviation > _SMALL * np.maximum(np.abs(mean), _SMALL)
+    inverse = np.where(varies, 1.0 / np.where(varies, deviation, 1.0), 0.0)
+    return mean.astype(np.float32), inverse.astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A fitted head: the tensors that predict, and notes for the record."""
+
+    tensors: dict[str, Tensor]
+    dims: tuple[int, ...]
+    notes: dict[str, Any] = field(default_factory=dict)
+
+
+class _Rows:
+    """Rows of arrays as `training.Batches`; nothing is copied but the batch."""
+
+    def __init__(self, inputs: Inputs, targets: Array, rows: NDArray[np.int64]) -> None:
+        self._values = torch.from_numpy(inputs.values)
+        self._mask = None if inputs.mask is None else torch.from_numpy(inputs.mask)
+        self._targets, self._rows = torch.from_numpy(targets), torch.from_numpy(rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def batch(self, indices: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:
+        rows = self._rows[indices]
+        mask = None if self._mask is None else self._mask[rows]
+        return self._values[rows], mask, self._targets[rows]
+
+
+def fit_trained(
+    head: TrainedHead,
+    config: ProbeConfig,
+    inputs: Inputs,
+    targets: Array,
+    rows: NDArray[np.int64],
+    watched: tuple[Inputs, Array, NDArray[np.int64]] | None,
+) -> Fitted:
+    """Train fusion and head on examples `rows`; `watched` (inputs, targets, rows) decides when to stop.
+
+    targets (n, classes) membership of all examples of `inputs`. Without `watched` all epochs are run.
+    """
+    with seeded(derive_seed("probe", config.training.seed)):
+        module = ProbeModule(inputs.dims, targets.shape[1], head, config)
+    center, scale = standardisation(inputs, rows)
+    module.fusion.center.copy_(torch.from_numpy(center))
+    module.fusion.scale.copy_(torch.from_numpy(scale))
+    weight = torch.from_numpy(_loss_weights(targets[rows], config))
+
+    def loss(network: nn.Module, batch: tuple[Tensor, Tensor | None, Tensor]) -> Tensor:
+        return classification_loss(network(batch[0], batch[1]), batch[2], weight, config.multilabel)
+
+    def validate(network: nn.Module) -> Mapping[str, float]:
+        """Loss and accuracy on the watched examples; "score" is the accuracy, equal ones told apart by the loss."""
+        held_inputs, held_targets, held = watched  # type: ignore[misc]
+        logits = _forward(network, held_inputs, held)
+        truth = torch.from_numpy(held_targets[held])
+        # With several labels: the share of all yes/no decisions that are right.
+        best = (logits > 0) == (truth > 0) if config.multilabel else logits.argmax(dim=1) == truth.argmax(dim=1)
+        value = classification_loss(logits, truth, weight, config.multilabel)
+        accuracy = float(best.float().mean())
+        # Half an example at most: a few watched examples are soon all right, long before training is done.
+        score = accuracy - 0.5 / best.numel() * float(value) / (1.0 + float(value))
+        return {"loss": float(value), "accuracy": accuracy, "score": score}
+
+    report = train(
+        module,
+        _Rows(inputs, targets, rows),
+        loss,
+        config.training,
+        validate=None if watched is None else validate,
+    )
+    alpha = module.fusion.weights().detach().tolist() if len(inputs.dims) > 1 else None
+    notes = {
+        "epochs": report.epochs,
+        "best_epoch": report.best_epoch,
+        "validation": report.best,
+        "stopped_by": "all epochs" if watched is None else "validation",
+        "layer_weights": alpha,
+        "parameters": sum(parameter.numel() for parameter in module.parameters()),
+    }
+    tensors = {name: tensor.detach().clone() for name, tensor in module.state_dict().items()}
+    return Fitted(tensors, inputs.dims, notes)
+
+
+def _loss_weights(targets: Array, config: ProbeConfig) -> Array:
+    """Weight of each class, or for several labels of the positives of each class."""
+    if not config.multilabel or config.class_weight == "none":
+        return class_weights(targets, config.class_weight)
+    positive = targets.sum(axis=0)
+    return np.asarray((len(targets) - positive) / np.maximum(positive, 1), dtype=np.float32)
+
+
+def classification_loss(logits: Tensor, targets: Tensor, weight: Tensor, multilabel: bool) -> Tensor:
+    """Mean over the batch of weighted cross-entropy, or of binary cross-entropies summed over labels."""
+    if multilabel:
+        each = nn.functional.binary_cross_entropy_with_logits(logits, targets, pos_weight=weight, reduction="none")
+        return each.sum(dim=1).mean()
+    each = nn.functional.cross_entropy(logits, targets, reduction="none")
+    return (each * (targets @ weight)).mean()
+
+
+def _forward(module: nn.Module, inputs: Inputs, rows: NDArray[np.int64]) -> Tensor:
+    parts = []
+    for start in range(0, len(rows), _BATCH):
+        own = rows[start : start + _BATCH]
+        mask = None if inputs.mask is None else torch.from_numpy(inputs.mask[own])
+        parts.append(module(torch.from_numpy(inputs.values[own]), mask))
+    return torch.cat(parts)
+
+
+def predict_trained(head: TrainedHead, config: ProbeConfig, fitted: Fitted, inputs: Inputs) -> Array:
+    """Scores (n, classes) of all examples of `inputs`, 0–1: softmax, or sigmoid for several labels."""
+    classes = fitted.tensors["head.classifier.bias"].shape[0]
+    with seeded(0):
+        module = ProbeModule(fitted.dims, classes, head, config)
+    module.load_state_dict(fitted.tensors)
+    module.eval()
+    with torch.no_grad():
+        logits = _forward(module, inputs, np.arange(len(inputs.values)))
+        scores = torch.sigmoid(logits) if config.multilabel else torch.softmax(logits, dim=1)
+    return np.asarray(scores.numpy(), dtype=np.float32)
+
+
+def fit_solved(
+    head: SolvedHead,
+    config: ProbeConfig,
+    inputs: Inputs,
+    targets: Array,
+    rows: NDArray[np.int64],
+    groups: NDArray[np.str_],
+) -> Fitted:
+    """Solve for the linear map on the standardised statistics of examples `rows`; groups (len(rows),)."""
+    center, scale = standardisation(inputs, rows)
+    values = _standardised(inputs.values[rows], center, scale)
+    own = targets[rows].astype(np.float64)
+    balanced = config.class_weight == "balanced"
+    weights = own @ class_weights(targets[rows], config.class_weight) if not config.multilabel else np.ones(len(own))
+    problem = Problem(values, own, weights, groups, config.multilabel, balanced, config.training.seed)
+    solution = head.solve(problem, head_options(head, config.options))
+    tensors = {
+        "center": torch.from_numpy(center),
+        "scale": torch.from_numpy(scale),
+        "weight": torch.from_numpy(np.ascontiguousarray(solution.weight)),
+        "bias": torch.from_numpy(np.ascontiguousarray(solution.bias)),
+    }
+    return Fitted(tensors, inputs.dims, dict(solution.notes))
+
+
+def _standardised(values: Array, center: Array, scale: Array) -> NDArray[np.float64]:
+    # nan_to_num: a layer without frames counts as the mean of the training examples.
+    return np.nan_to_num((values.astype(np.float64) - center) * scale)
+
+
+def predict_solved(config: ProbeConfig, fitted: Fitted, inputs: Inputs) -> Array:
+    """Scores (n, classes), 0–1: softmax, or sigmoid for several labels."""
+    from tymbal.probes.heads.base import sigmoid, softmax
+
+    center, scale, weight, bias = (fitted.tensors[name].numpy() for name in ("center", "scale", "weight", "bias"))
+    logits = _standardised(inputs.values, center, scale) @ weight + bias
+    scores = sigmoid(logits) if config.multilabel else softmax(logits)
+    return scores.astype(np.float32)

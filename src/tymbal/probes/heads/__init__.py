@@ -1,0 +1,33 @@
+"""Heads by name. To add one: a file with a `TrainedHead` or `SolvedHead`, and its line in `HEADS`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tymbal.config import from_plain
+from tymbal.errors import UsageError
+from tymbal.probes.heads.attention import ATTENTION
+from tymbal.probes.heads.base import Problem, Solution, SolvedHead, TrainedHead
+from tymbal.probes.heads.linear import LINEAR
+from tymbal.probes.heads.logistic import LOGISTIC
+from tymbal.probes.heads.ridge import RIDGE
+from tymbal.probes.heads.self_attention import SELF_ATTENTION
+
+Head = TrainedHead | SolvedHead
+
+HEADS: dict[str, Head] = {head.name: head for head in (LINEAR, ATTENTION, SELF_ATTENTION, RIDGE, LOGISTIC)}
+
+
+def get_head(name: str) -> Head:
+    """The head called `name`. Raises UsageError with the names there are."""
+    if name not in HEADS:
+        raise UsageError(f"unknown head {name!r}", where="head", allowed=", ".join(HEADS))
+    return HEADS[name]
+
+
+def head_options(head: Head, options: dict[str, Any]) -> Any:
+    """The head's options dataclass from plain values. Raises ConfigError naming an unknown or ill-typed field."""
+    return from_plain(head.options, options, where=f"options of head {head.name}")
+
+
+__all__ = ["HEADS", "Head", "Problem", "Solution", "SolvedHead", "TrainedHead", "get_head", "head_options"]

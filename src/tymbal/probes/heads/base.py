@@ -1,0 +1,91 @@
+"""What a head is: a small network that is trained, or a linear map that is solved for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+Float = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class TrainedHead:
+    """A network from fused features to logits, trained by the one loop.
+
+    Attributes
+    ----------
+    takes : "statistics": (batch, width), layers pooled over time before they are fused; "frames": (batch, frames,
+        width) and a mask (batch, frames), padded frames holding anything finite.
+    options : frozen dataclass of the head's settings, every field with a default.
+    build : (width, classes, options) -> module; called as module(z) or module(z, mask), gives (batch, classes).
+    """
+
+    name: str
+    takes: Literal["statistics", "frames"]
+    options: type[Any]
+    build: Callable[[int, int, Any], nn.Module]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A classification problem for heads that are solved.
+
+    values (n, p) standardised, targets (n, classes) 0/1 membership, weights (n,) of mean 1, groups (n,) of examples
+    that depend on each other.
+    """
+
+    values: Float
+    targets: Float
+    weights: Float
+    groups: NDArray[np.str_]
+    multilabel: bool
+    balanced: bool
+    seed: int
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Scores are softmax (or sigmoid for several labels) of values @ weight (p, classes) + bias (classes,)."""
+
+    weight: Float
+    bias: Float
+    notes: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SolvedHead:
+    """A linear map in closed form or by a convex solver: no randomness, no epochs.
+
+    It sees the standardised statistics of all chosen layers side by side, penalty and all else chosen inside
+    `solve` from the training examples alone.
+    """
+
+    name: str
+    options: type[Any]
+    solve: Callable[[Problem, Any], Solution]
+
+
+def softmax(logits: Float) -> Float:
+    """Rows to probabilities, (n, classes)."""
+    shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
+
+
+def sigmoid(logits: Float) -> Float:
+    """Elementwise logistic function without overflow."""
+    return np.asarray(0.5 * (1.0 + np.tanh(0.5 * logits)))
+
+
+def log_loss(logits: Float, targets: Float, weights: Float, multilabel: bool) -> float:
+    """Weighted mean over examples of cross-entropy, or of summed binary cross-entropies for several labels."""
+    if multilabel:
+        each = (np.logaddexp(0.0, logits) - targets * logits).sum(axis=1)
+    else:
+        top = logits.max(axis=1)
+        each = top + np.log(np.exp(logits - top[:, None]).sum(axis=1)) - (logits * targets).sum(axis=1)
+    return float((weights * each).sum() / weights.sum())

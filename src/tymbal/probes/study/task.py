@@ -1,0 +1,195 @@
+"""The examples of a study: which events, their labels, groups and folds, and what was left out and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from tymbal.config import digest
+from tymbal.corpus import Corpus
+from tymbal.corpus.tables import as_text
+from tymbal.errors import DataError
+from tymbal.features import Examples, FeatureStore, examples
+from tymbal.probes.study.config import StudyConfig
+
+NAMED_FOLDS = {"train", "validation", "test"}
+_SPELLINGS = {
+    **{name: name for name in NAMED_FOLDS},
+    "training": "train",
+    **dict.fromkeys(("val", "valid", "dev", "devel"), "validation"),
+    "testing": "test",
+}
+
+
+@dataclass(frozen=True)
+class Task:
+    """Examples with what a study needs of each, n of everything.
+
+    labels : the label names that occur, sorted; the order of all score columns.
+    targets : (n, labels) membership. groups : of the split. units : resampled for intervals. folds : of the split.
+    notes : what was left out, (code, severity, message) as the audit's findings.
+    """
+
+    examples: Examples
+    labels: tuple[str, ...]
+    reference: tuple[str, ...]
+    targets: NDArray[np.float32]
+    groups: NDArray[np.str_]
+    units: NDArray[np.str_]
+    unit_name: str
+    folds: NDArray[np.str_]
+    notes: tuple[tuple[str, str, str], ...]
+
+    @property
+    def test_folds(self) -> tuple[str, ...]:
+        """Folds that are tested: "test" where folds are named train/validation/test, else every fold in turn.
+
+        `fold_names` has brought other spellings to these.
+        """
+        names = sorted(set(self.folds.tolist()))
+        return ("test",) if set(names) <= NAMED_FOLDS else tuple(names)
+
+    def rows(self, fold: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """(training rows, test rows) of one test fold."""
+        test = self.folds == fold
+        return np.flatnonzero(~test), np.flatnonzero(test)
+
+    @property
+    def digest(self) -> str:
+        """Content address of examples, labels, groups and folds."""
+        events = self.examples.table["event_id"].to_list()
+        parts = [events, list(self.reference), self.groups.tolist(), self.units.tolist(), self.folds.tolist()]
+        return digest([parts, self.examples.store_digest])
+
+
+def make_task(corpus: Corpus, store: FeatureStore, config: StudyConfig) -> Task:
+    """The labelled examples of `config.label` with the folds of `config.split` and their features.
+
+    Raises DataError where nothing is left, one label is left, or a column is not there; StoreError where recordings
+    changed since they were embedded.
+    """
+    table = corpus.examples(config.label, scheme=config.split)
+    notes: list[tuple[str, str, str]] = []
+    if config.where is not None:
+        table = _where(table, config.where)
+    outside = int(table["fold"].null_count())
+    if outside:
+        notes.append(("no_fold", "warning", f"{outside} examples are in no fold of {config.split!r}: left out"))
+        table = table.drop_nulls("fold")
+    table = enough_groups(table, config.least_groups, notes)
+    if table.is_empty():
+        reason = notes[-1][2] if notes else "the split holds none of them"
+        raise DataError(f"no labelled example is left: {reason}", where=config.label, mend="Split by a finer column.")
+    store.check_recordings(corpus.recordings.join(table, on="recording", how="semi"))
+    found = examples(store, table, frames=config.frames)
+    lost = found.failures.filter(~pl.col("kept"))
+    if lost.height:
+        first = lost["message"][0]
+        notes.append(("no_features", "warning", f"{lost.height} examples have no features: left out; first: {first}"))
+    return task_of(found, config, notes)
+
+
+def task_of(found: Examples, config: StudyConfig, notes: list[tuple[str, str, str]] | None = None) -> Task:
+    """The task of examples whose table has `label`, `group` and `fold`."""
+    table = found.table
+    reference = tuple(str(label) for label in table["label"].to_list())
+    labels = tuple(sorted(set(reference)))
+    if len(labels) < 2:
+        raise DataError(f"{len(labels)} label among {len(reference)} examples", where=config.label, allowed="2 or more")
+    number = {name: index for index, name in enumerate(labels)}
+    targets = np.zeros((len(reference), len(labels)), dtype=np.float32)
+    targets[np.arange(len(reference)), [number[name] for name in reference]] = 1.0
+    groups = table["group"].cast(pl.String).to_numpy().astype(str)
+    folds = fold_names(table["fold"].cast(pl.String).to_list(), config.split)
+    units, unit_name = groups, config.unit_name or _grouped_by(table)
+    if config.unit is not None:
+        units, unit_name = _column(table, config.unit), config.unit_name or config.unit
+    said = [*(notes or ()), *_narrow(groups, units, unit_name)]
+    task = Task(found, labels, reference, targets, groups, units, unit_name, folds, tuple(said))
+    for fold in task.test_folds:
+        train, test = task.rows(fold)
+        if not len(train) or not len(test):
+            raise DataError(
+                f"fold {fold!r} leaves {len(train)} examples to train on and {len(test)} to test",
+                where=f"split {config.split!r}",
+                mend="Make a split with two or more folds that hold labelled examples.",
+            )
+    return task
+
+
+def fold_names(given: list[str], split: str) -> NDArray[np.str_]:
+    """Folds (n,) with published spellings of train, validation and test ("val", "dev", "Train") brought to these.
+
+    Other names are left as they are: folds of a cross-validation. Raises DataError for a mixture, where it cannot be
+    told what is trained on and what is tested.
+    """
+    roles = {name: _SPELLINGS.get(name.strip().lower()) for name in sorted(set(given))}
+    unknown = [name for name, role in roles.items() if role is None]
+    named = [name for name, role in roles.items() if role in ("train", "test")]
+    if unknown and named:
+        raise DataError(
+            f"folds {', '.join(unknown[:5])} stand beside {', '.join(named)}: which are trained on and which tested?",
+            where=f"split {split!r}",
+            allowed="train, validation and test alone, or names of a cross-validation alone",
+            mend="Rename or empty these values in the column of folds, and index again.",
+        )
+    return np.asarray(given if unknown else [roles[name] for name in given], dtype=str)
+
+
+def _grouped_by(table: pl.DataFrame) -> str:
+    """The column whose values are the groups of the split; "group" where it is none (several columns, merged)."""
+    groups = table["group"].cast(pl.String)
+    plain = [name for name, kind in table.schema.items() if not kind.is_nested()]
+    for name in plain:
+        if name in ("group", "fold", "label", "event_id"):
+            continue
+        if groups.equals(table.select(as_text(name)).to_series()):
+            return name
+    return "group"
+
+
+def _narrow(groups: NDArray[np.str_], units: NDArray[np.str_], unit_name: str) -> list[tuple[str, str, str]]:
+    """A warning where groups of the split hold several units: these depend on each other."""
+    pairs = np.unique(np.stack([groups, units]), axis=1)
+    names, counts = np.unique(pairs[0], return_counts=True)
+    torn = int((counts > 1).sum())
+    if not torn:
+        return []
+    message = (
+        f"{torn} of {len(names)} groups of the split hold several units ({unit_name}): units of one group depend on "
+        "each other, so the intervals are too narrow. Resample the groups, or a column above them (--unit)"
+    )
+    return [("narrow_intervals", "warning", message)]
+
+
+def _column(table: pl.DataFrame, name: str) -> NDArray[np.str_]:
+    if name not in table.columns:
+        raise DataError(f"no column {name!r}", where="unit", allowed=", ".join(table.columns))
+    if table[name].null_count():
+        raise DataError(f"{table[name].null_count()} examples have no {name}", where="unit")
+    return np.asarray(table[name].cast(pl.String).to_list(), dtype=str)
+
+
+def _where(table: pl.DataFrame, condition: str) -> pl.DataFrame:
+    name, _, value = condition.partition("=")
+    if name not in table.columns:
+        raise DataError(f"no column {name!r}", where=f"where {condition}", allowed=", ".join(table.columns))
+    found = table.filter(pl.col(name).cast(pl.String) == value)
+    if found.is_empty():
+        values = table[name].cast(pl.String).drop_nulls().unique().sort().to_list()
+        raise DataError(f"no example has {name} {value!r}", where=f"where {condition}", allowed=", ".join(values[:20]))
+    return found
+
+
+def enough_groups(table: pl.DataFrame, least: int, notes: list[tuple[str, str, str]]) -> pl.DataFrame:
+    """The examples of labels that occur in `least` groups or more; what is left out is added to `notes`."""
+    counts = table.group_by("label").agg(pl.col("group").n_unique().alias("groups"), pl.len().alias("examples"))
+    rare = counts.filter(pl.col("groups") < least).sort("label")
+    if rare.is_empty():
+        return table
+    named = ", ".join(f"{label} ({examples})" for label, examples in rare.select("label", "examples").iter_rows())
+    notes.append(("rare_labels", "warning", f"labels in fewer than {least} groups are left out (examples): {named}"))
+    return table.filter(~pl.col("label").is_in(rare["label"].to_list()))

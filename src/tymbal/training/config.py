@@ -1,0 +1,64 @@
+"""The settings of one training run; the same dataclass in Python, on the command line and in the file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from tymbal.errors import UsageError
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How a module is trained.
+
+    Parameters
+    ----------
+    epochs : passes over the examples at most.
+    batch_size : examples in a batch; the last batch of an epoch may be smaller.
+    learning_rate, weight_decay : of AdamW. Decay acts on matrices only, not on biases, norms or layer weights.
+    warmup_epochs : the rate climbs linearly over so many epochs (fractions allowed) ...
+    final_fraction : ... then falls along a cosine to this fraction of `learning_rate` at the last step.
+    clip : the norm that the gradient is clipped to; None leaves it.
+    patience : stop after so many epochs without a better `monitor`; None always runs all epochs.
+    monitor, direction : which value returned by validation is watched, and which way is better.
+    ema_decay : decay of an exponential moving average of the weights that validation and the result use; None: off.
+    seed : of the order of examples, of dropout, and of whatever draws from torch's generator while batches are made.
+    precision : "bfloat16" computes the forward pass under autocast; weights stay float32.
+    checkpoint_steps : save a checkpoint every so many steps as well as after every epoch.
+    """
+
+    epochs: int = 50
+    batch_size: int = 32
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.01
+    warmup_epochs: float = 5.0
+    final_fraction: float = 0.01
+    clip: float | None = 1.0
+    patience: int | None = None
+    monitor: str = "loss"
+    direction: Literal["min", "max"] = "min"
+    ema_decay: float | None = None
+    seed: int = 0
+    precision: Literal["float32", "bfloat16"] = "float32"
+    checkpoint_steps: int | None = None
+
+    def check(self) -> None:
+        """Raise UsageError naming the first field outside its range."""
+        ranges: tuple[tuple[str, bool, str], ...] = (
+            ("epochs", self.epochs >= 1, "1 or more"),
+            ("batch_size", self.batch_size >= 1, "1 or more"),
+            ("learning_rate", 0 < self.learning_rate < float("inf"), "a number above 0"),
+            ("weight_decay", self.weight_decay >= 0, "0 or more"),
+            ("warmup_epochs", self.warmup_epochs >= 0, "0 or more"),
+            ("final_fraction", 0 <= self.final_fraction <= 1, "0 to 1"),
+            ("clip", self.clip is None or self.clip > 0, "a number above 0, or none"),
+            ("patience", self.patience is None or self.patience >= 1, "1 or more, or none"),
+            ("direction", self.direction in ("min", "max"), "min, max"),
+            ("ema_decay", self.ema_decay is None or 0 <= self.ema_decay < 1, "0 to below 1, or none"),
+            ("precision", self.precision in ("float32", "bfloat16"), "float32, bfloat16"),
+            ("checkpoint_steps", self.checkpoint_steps is None or self.checkpoint_steps >= 1, "1 or more, or none"),
+        )
+        for name, good, allowed in ranges:
+            if not good:
+                raise UsageError(f"{name} is {getattr(self, name)!r}", where="TrainingConfig", allowed=allowed)

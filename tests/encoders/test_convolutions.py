@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tymbal.encoders.convolutions import conv_counts, conv_window
+
+stacks = st.lists(st.tuples(st.integers(1, 6), st.integers(1, 4)), min_size=1, max_size=4)
+
+
+@settings(deadline=None, max_examples=30)
+@given(stack=stacks, extra=st.integers(0, 60))
+def test_counts_window_and_hop_are_those_of_real_convolutions(stack: list[tuple[int, int]], extra: int) -> None:
+    window, hop = conv_window(stack)
+    x = torch.zeros(1, 1, window + extra, requires_grad=True)
+    y, counts = x, []
+    for kernel, stride in stack:
+        y = torch.nn.functional.conv1d(y, torch.ones(1, 1, kernel), stride=stride)
+        counts.append(y.shape[2])
+    assert conv_counts(window + extra, stack) == counts
+    y[0, 0, -1].backward()
+    assert x.grad is not None
+    seen = torch.nonzero(x.grad[0, 0]).flatten()
+    start = (counts[-1] - 1) * hop
+    assert (int(seen[0]), int(seen[-1])) == (start, start + window - 1)
+
+
+def test_too_short_a_waveform_has_no_frames() -> None:
+    assert conv_counts(3, [(4, 2), (2, 1)]) == [0, 0]

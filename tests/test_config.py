@@ -1,0 +1,108 @@
+"""The same dataclass is the Python API and the file."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tymbal.config import digest, dumps, from_plain, load, to_plain
+from tymbal.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Inner:
+    rate: int = 8000
+    kind: Literal["mel", "pcen"] = "mel"
+
+
+@dataclass(frozen=True)
+class Outer:
+    name: str = "x"
+    share: float = 0.5
+    layers: tuple[str, ...] = ("a",)
+    limit: int | None = None
+    inner: Inner = field(default_factory=Inner)
+
+
+names = st.text(st.characters(blacklist_categories=("Cs",)), max_size=8)
+configs = st.builds(
+    Outer,
+    name=names,
+    share=st.floats(allow_nan=False, allow_infinity=False),
+    layers=st.lists(names, max_size=3).map(tuple),
+    limit=st.none() | st.integers(-(2**40), 2**40),
+    inner=st.builds(Inner, rate=st.integers(1, 10**6), kind=st.sampled_from(["mel", "pcen"])),
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(configs)
+def test_every_config_comes_back_from_its_file(tmp_path_factory: pytest.TempPathFactory, config: Outer) -> None:
+    path = tmp_path_factory.getbasetemp() / "config.toml"
+    path.write_bytes(dumps(config).encode())
+    assert load(Outer, path) == config
+
+
+def test_missing_fields_take_their_defaults_and_none_is_left_out() -> None:
+    assert from_plain(Outer, {"name": "y"}) == Outer(name="y")
+    assert "limit" not in dumps(Outer())
+    assert to_plain(Outer())["limit"] is None
+    assert to_plain({"path": Path("a") / "b", "names": {"b", "a"}}) == {"path": "a/b", "names": ["a", "b"]}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("nmae = 'x'", "unknown field 'nmae'"),
+        ("share = 'much'", "share"),
+        ("limit = 1.5", "limit"),
+        ("[inner]\nkind = 'fft'", "inner.kind"),
+        ("[inner]\nrat = 1", "rat"),
+        ("name = ", "not valid TOML"),
+        ("layers = [1]", "layers"),
+    ],
+)
+def test_a_bad_file_is_told_by_file_and_field(tmp_path: Path, text: str, told: str) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=r"bad\.toml") as caught:
+        load(Outer, path)
+    assert told in str(caught.value)
+
+
+def test_a_missing_file_and_one_that_is_no_text(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no such file"):
+        load(Outer, tmp_path / "none.toml")
+    (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match="not valid TOML"):
+        load(Outer, tmp_path / "binary.toml")
+
+
+@settings(max_examples=100, deadline=None)
+@given(configs, configs)
+def test_digests_are_equal_exactly_where_configs_are(one: Outer, two: Outer) -> None:
+    assert (digest(one) == digest(two)) == (to_plain(one) == to_plain(two))
+
+
+def test_digests_do_not_depend_on_order_or_process() -> None:
+    assert digest({"a": 1, "b": (2, 3)}) == digest({"b": [2, 3], "a": 1})
+    assert digest([1, 2]) != digest([2, 1])
+    assert len(digest("x")) == 16
+    assert digest("x", length=32).startswith(digest("x"))
+    code = "from tymbal.config import digest; print(digest({'a': {'z', 'y', 'x'}}))"
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": seed}
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(found) == 1
+    with pytest.raises(ValueError, match="JSON"):
+        digest(float("nan"))
