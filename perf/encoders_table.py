@@ -18,7 +18,7 @@ from tymbal.encoders import create_encoder, list_encoders
 from tymbal.errors import TymbalError
 
 CLIP_S = 10
-BATCHES = (1, 4)
+BATCHES = (1, 4, 8)
 SPECTRAL_RATE_HZ = 44100
 SKIPPED = {"onnx": "is whatever graph it is given"}
 

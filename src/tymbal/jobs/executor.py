@@ -129,9 +129,7 @@ class ProcessExecutor:
         """Open the pool and wait until a worker lives; UsageError where none can start."""
         self._pickled = pickle.dumps(work)
         try:
-            with _starting_workers():
-                first = self._open(self.workers).submit(_ready)
-            first.result()
+            self._open(self.workers)[0].result()
         except BrokenProcessPool as error:
             self.close()
             raise UsageError(
@@ -139,13 +137,14 @@ class ProcessExecutor:
                 mend="In a script, put what it does under `if __name__ == '__main__':`; or give workers=1.",
             ) from error
 
-    def _open(self, workers: int) -> ProcessPoolExecutor:
+    def _open(self, workers: int) -> list[Future[None]]:
+        """A new pool, every worker started at once: one started later could meet the pool as it breaks."""
         context = multiprocessing.get_context("spawn")
         with _starting_workers():
             self._pool = ProcessPoolExecutor(
                 workers, mp_context=context, initializer=_start_worker, initargs=(self._pickled,)
             )
-        return self._pool
+            return [self._pool.submit(_ready) for _ in range(workers)]
 
     def run(self, shards: Iterable[Shard[Any]]) -> Iterator[Finished]:
         """Every shard with its outcomes, as they are done; errors of `prepare` and full disks are raised."""
@@ -178,13 +177,27 @@ class ProcessExecutor:
                 self._open(self.workers)
 
     def _submit(self, shard: Shard[Any], pending: dict[Future[ShardOutcomes[Any]], Shard[Any]]) -> bool:
-        pool = self._pool if self._pool is not None else self._open(self.workers)
+        future = self._try_submit(shard)
+        if future is not None:
+            pending[future] = shard
+        return future is not None
+
+    def _try_submit(self, shard: Shard[Any]) -> Future[ShardOutcomes[Any]] | None:
+        """The shard handed to the pool, or None where a worker has died."""
         try:
+            if self._pool is None:
+                self._open(self.workers)
+            assert self._pool is not None
             with _starting_workers():
-                pending[pool.submit(_run_shard, shard)] = shard
+                return self._pool.submit(_run_shard, shard)
         except BrokenProcessPool:
-            return False
-        return True
+            return None
+        except OSError as error:
+            # A worker replaced just as the pool breaks finds its pipes closed ("handle is closed", without a number);
+            # what the system itself refuses (no memory, no processes left) has one.
+            if error.errno is not None:
+                raise
+            return None
 
     def _one_by_one(self, shard: Shard[Any]) -> ShardOutcomes[Any]:
         outcomes: list[Outcome[Any]] = []
@@ -193,9 +206,8 @@ class ProcessExecutor:
             for attempt in (1, 2):
                 self.close()
                 try:
-                    with _starting_workers():
-                        alone = self._open(1).submit(_run_shard, single)
-                    outcomes += alone.result().outcomes
+                    self._open(1)
+                    outcomes += self._pool.submit(_run_shard, single).result().outcomes  # type: ignore[union-attr]
                     break
                 except BrokenProcessPool:
                     if attempt == 2:
