@@ -1,6 +1,7 @@
 """Metrics with intervals: numpy and polars in, Estimates out. No torch, no drawing."""
 
 from tymbal.evaluation.clustering import CLUSTERING, cluster, estimate_clustering
+from tymbal.evaluation.contrasts import Judged, contrast, estimate_ratio
 from tymbal.evaluation.counting import confusion, per_class
 from tymbal.evaluation.intervals import (
     MIN_UNITS,
@@ -24,16 +25,19 @@ __all__ = [
     "RETRIEVAL",
     "Difference",
     "Estimate",
+    "Judged",
     "Metric",
     "Retrieved",
     "SeedSpread",
     "cluster",
     "confusion",
+    "contrast",
     "encode",
     "estimate",
     "estimate_classes",
     "estimate_clustering",
     "estimate_mean",
+    "estimate_ratio",
     "estimate_retrieval",
     "get_metric",
     "holm",

@@ -129,8 +129,8 @@ def paired_difference(
             return first(weights) - second(weights)
 
         draws = resample(both, problem.units, resamples, seed)
-        error = _standard_error(draws, problem.units)
-        reach = _t(problem.units, CONFIDENCE) * error
+        error = standard_error(draws, problem.units)
+        reach = t_quantile(problem.units, CONFIDENCE) * error
         low, high = max(value - reach, -1.0), min(value + reach, 1.0)
         if error > 0:
             p = float(2 * stats.t.sf(abs(value) / error, problem.units - 1))
@@ -221,15 +221,16 @@ def share_interval(value: float, draws: Floats, units: int, confidence: float) -
         bound = ((1 - confidence) / 2) ** (1 / units)
         note = "no unit differs; the far end is the exact binomial bound"
         return (0.0, 1 - bound, note) if value < 0.5 else (bound, 1.0, note)
-    error = _standard_error(draws, units)
+    error = standard_error(draws, units)
     if error == 0:
         return value, value, "the same value in every resample"
     logit, slope = math.log(value / (1 - value)), value * (1 - value)
-    reach = _t(units, confidence) * error / slope
+    reach = t_quantile(units, confidence) * error / slope
     return _expit(logit - reach), _expit(logit + reach), ""
 
 
-def _standard_error(draws: Floats, units: int) -> float:
+def standard_error(draws: Floats, units: int) -> float:
+    """Standard deviation of resampled values, made unbiased for the number of units; undefined (NaN) draws left out."""
     defined = draws[~np.isnan(draws)]
     if len(defined) < 2:
         return 0.0
@@ -238,7 +239,8 @@ def _standard_error(draws: Floats, units: int) -> float:
     return spread * math.sqrt(units / (units - 1)) if spread > 1e-12 else 0.0
 
 
-def _t(units: int, confidence: float) -> float:
+def t_quantile(units: int, confidence: float) -> float:
+    """How many standard errors an interval reaches: Student's t with units - 1 degrees of freedom."""
     return float(stats.t.ppf((1 + confidence) / 2, units - 1))
 
 
