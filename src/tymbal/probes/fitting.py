@@ -1,4 +1,4 @@
-"""Fitting a head to cached examples: the trained ones through the one loop, the solved ones at once."""
+"""Training a head on cached examples, through the one loop; heads that are solved are in `solving`."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tymbal.probes.config import ProbeConfig
-from tymbal.probes.fusion import Fusion
-from tymbal.probes.heads import Problem, SolvedHead, TrainedHead, head_options
+from tymbal.probes.fusions import build_fusion, get_fusion
+from tymbal.probes.heads import TrainedHead, head_options
 from tymbal.probes.labels import class_weights
 from tymbal.probes.pooling import Array, CachedExamples, Mask
 from tymbal.training import derive_seed, seeded, train
@@ -28,13 +28,13 @@ class ProbeModule(nn.Module):
     def __init__(self, dims: Sequence[int], classes: int, head: TrainedHead, config: ProbeConfig) -> None:
         super().__init__()
         plain = len(dims) == 1 and head.takes == "statistics"  # one layer's statistics need no adapter
-        self.fusion = Fusion(dims, None if plain else config.dim)
+        self.fusion = build_fusion(config.fusion, tuple(dims), None if plain else config.dim, config.fusion_options)
         self.head = head.build(self.fusion.width, classes, head_options(head, config.options))
 
     def forward(self, values: Tensor, mask: Tensor | None = None) -> Tensor:
         """Logits (batch, classes) of (batch, sum of dims), or of (batch, frames, sum of dims) and a mask."""
         fused = self.fusion(values)
-        out: Tensor = self.head(fused) if mask is None else self.head(fused, mask)
+        out: Tensor = self.head(fused) if mask is None else self.head(fused, self.fusion.mask(mask))
         return out
 
 
@@ -48,11 +48,13 @@ class Inputs:
 
     @classmethod
     def of(cls, cached: CachedExamples, layers: tuple[str, ...], config: ProbeConfig, *, frames: bool) -> Inputs:
-        """Statistics over time or frames of `layers`, side by side."""
+        """Statistics over time or frames of `layers`, side by side, normalised as fusion or configuration ask."""
+        kind = get_fusion(config.fusion)
+        norm = config.norm if kind.norm == "config" else kind.norm
         if frames:
-            values, mask = cached.frames(layers, config.norm)
+            values, mask = cached.frames(layers, norm)
             return cls(values, mask, cached.dims(layers))
-        parts = [cached.statistics(layer, config.statistics, config.norm) for layer in layers]
+        parts = [cached.statistics(layer, config.statistics, norm) for layer in layers]
         return cls(np.concatenate(parts, axis=1), None, tuple(part.shape[1] for part in parts))
 
     def take(self, rows: NDArray[np.int64]) -> Inputs:
@@ -119,8 +121,9 @@ def fit_trained(
     with seeded(derive_seed("probe", config.training.seed)):
         module = ProbeModule(inputs.dims, targets.shape[1], head, config)
     center, scale = standardisation(inputs, rows)
-    module.fusion.center.copy_(torch.from_numpy(center))
-    module.fusion.scale.copy_(torch.from_numpy(scale))
+    if module.fusion.standardises:
+        module.fusion.center.copy_(torch.from_numpy(center))
+        module.fusion.scale.copy_(torch.from_numpy(scale))
     weight = torch.from_numpy(_loss_weights(targets[rows], config))
 
     def loss(network: nn.Module, batch: tuple[Tensor, Tensor | None, Tensor]) -> Tensor:
@@ -146,13 +149,13 @@ def fit_trained(
         config.training,
         validate=None if watched is None else validate,
     )
-    alpha = module.fusion.weights().detach().tolist() if len(inputs.dims) > 1 else None
+    alpha = module.fusion.weights() if len(inputs.dims) > 1 else None
     notes = {
         "epochs": report.epochs,
         "best_epoch": report.best_epoch,
         "validation": report.best,
         "stopped_by": "all epochs" if watched is None else "validation",
-        "layer_weights": alpha,
+        "layer_weights": None if alpha is None else alpha.detach().tolist(),
         "parameters": sum(parameter.numel() for parameter in module.parameters()),
     }
     tensors = {name: tensor.detach().clone() for name, tensor in module.state_dict().items()}
@@ -196,43 +199,3 @@ def predict_trained(head: TrainedHead, config: ProbeConfig, fitted: Fitted, inpu
         logits = _forward(module, inputs, np.arange(len(inputs.values)))
         scores = torch.sigmoid(logits) if config.multilabel else torch.softmax(logits, dim=1)
     return np.asarray(scores.numpy(), dtype=np.float32)
-
-
-def fit_solved(
-    head: SolvedHead,
-    config: ProbeConfig,
-    inputs: Inputs,
-    targets: Array,
-    rows: NDArray[np.int64],
-    groups: NDArray[np.str_],
-) -> Fitted:
-    """Solve for the linear map on the standardised statistics of examples `rows`; groups (len(rows),)."""
-    center, scale = standardisation(inputs, rows)
-    values = _standardised(inputs.values[rows], center, scale)
-    own = targets[rows].astype(np.float64)
-    balanced = config.class_weight == "balanced"
-    weights = own @ class_weights(targets[rows], config.class_weight) if not config.multilabel else np.ones(len(own))
-    problem = Problem(values, own, weights, groups, config.multilabel, balanced, config.training.seed)
-    solution = head.solve(problem, head_options(head, config.options))
-    tensors = {
-        "center": torch.from_numpy(center),
-        "scale": torch.from_numpy(scale),
-        "weight": torch.from_numpy(np.ascontiguousarray(solution.weight)),
-        "bias": torch.from_numpy(np.ascontiguousarray(solution.bias)),
-    }
-    return Fitted(tensors, inputs.dims, dict(solution.notes))
-
-
-def _standardised(values: Array, center: Array, scale: Array) -> NDArray[np.float64]:
-    # nan_to_num: a layer without frames counts as the mean of the training examples.
-    return np.nan_to_num((values.astype(np.float64) - center) * scale)
-
-
-def predict_solved(config: ProbeConfig, fitted: Fitted, inputs: Inputs) -> Array:
-    """Scores (n, classes), 0–1: softmax, or sigmoid for several labels."""
-    from tymbal.probes.heads.base import sigmoid, softmax
-
-    center, scale, weight, bias = (fitted.tensors[name].numpy() for name in ("center", "scale", "weight", "bias"))
-    logits = _standardised(inputs.values, center, scale) @ weight + bias
-    scores = sigmoid(logits) if config.multilabel else softmax(logits)
-    return scores.astype(np.float32)

@@ -14,11 +14,13 @@ from tymbal.errors import DataError, UsageError
 from tymbal.evaluation import measure
 from tymbal.features import Examples
 from tymbal.probes.config import ProbeConfig, choose_layers
-from tymbal.probes.fitting import Fitted, Inputs, fit_solved, fit_trained, predict_solved, predict_trained
+from tymbal.probes.fitting import Fitted, Inputs, fit_trained, predict_trained
+from tymbal.probes.fusions import get_fusion
 from tymbal.probes.grouping import validation_rows
 from tymbal.probes.heads import SolvedHead, TrainedHead, get_head, head_options
 from tymbal.probes.labels import LabelCoder, Labels
 from tymbal.probes.pooling import Array, CachedExamples
+from tymbal.probes.solving import fit_solved, predict_solved
 
 Rows = Sequence[int] | Sequence[bool] | NDArray[np.integer[Any]] | NDArray[np.bool_]
 
@@ -86,7 +88,7 @@ class Probe:
         head_options(head, config.options)
         cached = examples if isinstance(examples, CachedExamples) else CachedExamples(examples)
         _same_length(len(cached), labels=labels, groups=groups)
-        layers = choose_layers(config.layers, cached.names)
+        layers = get_fusion(config.fusion).taps(choose_layers(config.layers, cached.names))
         chosen = np.arange(len(cached)) if rows is None else row_numbers(rows, len(cached))
         coder = LabelCoder.learn([labels[row] for row in chosen], multilabel=config.multilabel)
         targets = np.zeros((len(cached), len(coder.names)), dtype=np.float32)
@@ -146,7 +148,7 @@ class Probe:
         if rows is not None:
             inputs = inputs.take(row_numbers(rows, len(cached)))
         if isinstance(head, SolvedHead):
-            return predict_solved(self.config, self.fitted_, inputs)
+            return predict_solved(head, self.config, self.fitted_, inputs)
         return predict_trained(head, self.config, self.fitted_, inputs)
 
     def predict(self, examples: Examples | CachedExamples, *, rows: Rows | None = None) -> list[Any]:

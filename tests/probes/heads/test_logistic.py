@@ -22,12 +22,12 @@ def make(n: int = 60, p: int = 8, classes: int = 3, multilabel: bool = False, ba
 def test_the_gradient_of_the_penalised_loss_vanishes(p: int, classes: int) -> None:
     problem = make(p=p, classes=classes)
     solution = solve(problem, LogisticOptions(low=-2, high=0, steps=3, iterations=2000))
-    scores = softmax(problem.values @ solution.weight + solution.bias)
+    scores = softmax(problem.values @ solution.tensors["weight"] + solution.tensors["bias"])
     error = problem.weights[:, None] * (scores - problem.targets)
     c = solution.notes["inverse_penalty"]
     # For two classes the columns are +-half of one binary solution, whose penalty is |w|^2 / 2 on the whole of it.
     factor = 2.0 if classes == 2 else 1.0
-    gradient = c * problem.values.T @ error + factor * solution.weight
+    gradient = c * problem.values.T @ error + factor * solution.tensors["weight"]
     assert np.abs(gradient).max() < 1e-2
     assert np.abs(error.sum(axis=0)).max() < 1e-2
 
@@ -36,19 +36,19 @@ def test_the_gradient_of_the_penalised_loss_vanishes(p: int, classes: int) -> No
 def test_several_labels_are_binary_problems(balanced: bool) -> None:
     problem = make(multilabel=True, balanced=balanced)
     solution = solve(problem, LogisticOptions(low=-1, high=-1, steps=1, iterations=2000))
-    scores = sigmoid(problem.values @ solution.weight + solution.bias)
+    scores = sigmoid(problem.values @ solution.tensors["weight"] + solution.tensors["bias"])
     for column in range(3):
         own = problem.targets[:, column]
         balance = np.where(own > 0, 0.5 / own.mean(), 0.5 / (1 - own.mean())) if balanced else 1.0
         error = problem.weights * balance * (scores[:, column] - own)
-        assert np.abs(0.1 * problem.values.T @ error + solution.weight[:, column]).max() < 5e-3
+        assert np.abs(0.1 * problem.values.T @ error + solution.tensors["weight"][:, column]).max() < 5e-3
 
 
 def test_a_label_that_all_or_none_carry_scores_one_or_zero() -> None:
     problem = make(multilabel=True)
     problem.targets[:, 0], problem.targets[:, 1] = 1.0, 0.0
     solution = solve(problem, LogisticOptions(steps=2))
-    scores = sigmoid(problem.values @ solution.weight + solution.bias)
+    scores = sigmoid(problem.values @ solution.tensors["weight"] + solution.tensors["bias"])
     assert (scores[:, 0] > 0.999).all()
     assert (scores[:, 1] < 0.001).all()
 

@@ -59,10 +59,10 @@ def test_the_solution_is_that_of_the_normal_equations_up_to_its_factor(p: int, w
     problem = make(1, n=30, p=p, classes=3, groups=10, weighted=weighted)
     solution = solve(problem, RidgeOptions())
     weight, bias = slow.ridge(problem.values, 2 * problem.targets - 1, problem.weights, solution.notes["penalty"])
-    factor = solution.bias[0] / bias[0]
+    factor = solution.tensors["bias"][0] / bias[0]
     assert factor > 0
-    np.testing.assert_allclose(solution.weight, factor * weight, rtol=1e-6, atol=1e-9)
-    np.testing.assert_allclose(solution.bias, factor * bias, rtol=1e-6)
+    np.testing.assert_allclose(solution.tensors["weight"], factor * weight, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(solution.tensors["bias"], factor * bias, rtol=1e-6)
 
 
 def test_the_penalty_has_the_least_left_out_error() -> None:
@@ -118,7 +118,7 @@ def test_a_group_per_label_falls_back_to_single_examples() -> None:
 
 def test_several_labels_and_what_it_cannot_do() -> None:
     problem = make(3, n=40, p=10, classes=3, groups=40, multilabel=True)
-    assert solve(problem, RidgeOptions()).weight.shape == (10, 3)
+    assert solve(problem, RidgeOptions()).tensors["weight"].shape == (10, 3)
     unfair = Problem(problem.values, problem.targets, problem.weights, problem.groups, True, True, 0)
     with pytest.raises(UsageError, match="cannot balance"):
         solve(unfair, RidgeOptions())

@@ -1,8 +1,8 @@
-"""What a head is: a small network that is trained, or a linear map that is solved for."""
+"""What a head is: a small network that is trained, or a map that is solved for."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -49,25 +49,50 @@ class Problem:
 
 
 @dataclass(frozen=True)
-class Solution:
-    """Scores are softmax (or sigmoid for several labels) of values @ weight (p, classes) + bias (classes,)."""
+class LeftOut:
+    """Logits (n, classes) of the training examples by fits that had not seen their groups.
 
-    weight: Float
-    bias: Float
+    counted (n,) : False where those fits did not know the example's labels, so that its logits say nothing.
+    """
+
+    logits: Float
+    counted: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Solution:
+    """What a head solved for: the tensors its logits are made of, notes, and how it did on what it had not seen.
+
+    left_out : None where the training examples are too few to leave any out.
+    """
+
+    tensors: Mapping[str, NDArray[Any]]
     notes: dict[str, Any] = field(default_factory=dict)
+    left_out: LeftOut | None = None
+
+
+def linear_logits(tensors: Mapping[str, NDArray[Any]], values: Float) -> Float:
+    """values (n, p) @ weight (p, classes) + bias (classes,)."""
+    return np.asarray(values @ tensors["weight"] + tensors["bias"])
 
 
 @dataclass(frozen=True)
 class SolvedHead:
-    """A linear map in closed form or by a convex solver: no randomness, no epochs.
+    """A head in closed form or by a convex solver: no randomness, no epochs.
 
     It sees the standardised statistics of all chosen layers side by side, penalty and all else chosen inside
     `solve` from the training examples alone.
+
+    Attributes
+    ----------
+    logits : (tensors of the solution, standardised values (n, p)) -> (n, classes); scores are their softmax, or the
+        sigmoid for several labels.
     """
 
     name: str
     options: type[Any]
     solve: Callable[[Problem, Any], Solution]
+    logits: Callable[[Mapping[str, NDArray[Any]], Float], Float] = linear_logits
 
 
 def softmax(logits: Float) -> Float:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tymbal.probes.grouping import grouped_folds
-from tymbal.probes.heads.base import Float, Problem, Solution, SolvedHead, log_loss
+from tymbal.probes.heads.base import Float, Problem, Solution, SolvedHead
+from tymbal.probes.heads.inner import Choice, choose, inner_folds, out_of_fold, rotate
 
 _ABSENT = -30.0  # logit of a class without examples in a training part
 
@@ -32,44 +33,25 @@ def solve(problem: Problem, options: LogisticOptions) -> Solution:
     rotated onto their principal axes: the penalty does not see rotations, and n examples span at most n axes, so
     the solution is the same and wide problems are small.
     """
-    rotated, axes = _rotate(problem.values)
+    rotated, axes = rotate(problem.values)
     inverse = np.logspace(options.low, options.high, options.steps)
-    groups = np.unique(problem.groups)
-    folds = min(options.folds, len(groups))
-    best, losses = options.steps // 2, [float("nan")] * options.steps
-    if folds >= 2 and options.steps > 1:
-        shares = np.full(folds, 1 / folds)
-        fold_of = grouped_folds(problem.groups.tolist(), problem.targets.astype(np.float32), shares, seed=problem.seed)
-        losses = [_inner_loss(rotated, problem, fold_of, c, options.iterations) for c in inverse]
-        best = int(np.argmin(losses))
+
+    def decide(train: NDArray[np.bool_], held: NDArray[np.bool_]) -> Float:
+        fits = [_fit(rotated, problem, train, float(c), options.iterations) for c in inverse]
+        return np.stack([rotated[held] @ weight + bias for weight, bias in fits])
+
+    inner = inner_folds(problem, options.folds)
+    found: Choice | None = None
+    if inner is not None:
+        found = choose(problem, inner, out_of_fold(inner, problem.targets.shape[1], len(inverse), decide))
+    best = options.steps // 2 if found is None else found.best
     everything = np.ones(len(rotated), dtype=bool)
     weight, bias = _fit(rotated, problem, everything, float(inverse[best]), options.iterations)
-    notes = {"inverse_penalty": float(inverse[best]), "inner_log_loss": losses[best], "inner_folds": folds}
-    return Solution(axes @ weight, bias, {key: value for key, value in notes.items() if value == value})
-
-
-def _rotate(values: Float) -> tuple[Float, Float]:
-    if values.shape[1] <= values.shape[0]:
-        return values, np.eye(values.shape[1])
-    squares, vectors = np.linalg.eigh(values @ values.T)
-    kept = squares > 1e-10 * max(float(squares[-1]), 1e-300)
-    axes = values.T @ (vectors[:, kept] / np.sqrt(squares[kept]))
-    return values @ axes, axes
-
-
-def _inner_loss(rotated: Float, problem: Problem, fold_of: NDArray[np.int64], c: float, iterations: int) -> float:
-    total = 0.0
-    for fold in np.unique(fold_of):
-        held = fold_of == fold
-        weight, bias = _fit(rotated, problem, ~held, c, iterations)
-        if not problem.multilabel:  # a label that the other folds lack says nothing about the penalty
-            held &= (problem.targets @ problem.targets[~held].sum(axis=0)) > 0
-            if not held.any():
-                continue
-        logits = rotated[held] @ weight + bias
-        weights = problem.weights[held]
-        total += weights.sum() * log_loss(logits, problem.targets[held], weights, problem.multilabel)
-    return total
+    notes: dict[str, Any] = {"inverse_penalty": float(inverse[best])}
+    if inner is None or found is None:
+        return Solution({"weight": axes @ weight, "bias": bias}, notes)
+    notes |= {"inner_log_loss": found.losses[best], "inner_folds": int(inner.fold_of.max()) + 1, "left_out": inner.by}
+    return Solution({"weight": axes @ weight, "bias": bias}, notes, found.left_out)
 
 
 def _fit(rotated: Float, problem: Problem, rows: NDArray[np.bool_], c: float, iterations: int) -> tuple[Float, Float]:

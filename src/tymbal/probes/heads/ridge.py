@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
 
 from tymbal.errors import UsageError
-from tymbal.probes.heads.base import Float, Problem, Solution, SolvedHead, log_loss
+from tymbal.probes.heads.base import Float, LeftOut, Problem, Solution, SolvedHead
+from tymbal.probes.heads.scaling import fit_scale
 
 
 @dataclass(frozen=True)
@@ -66,9 +66,10 @@ def solve(problem: Problem, options: RidgeOptions) -> Solution:
     penalty = float(penalties[best])
     projected = spectrum.left.T @ spectrum.targets
     weight = centred.T @ (spectrum.left @ (projected / (spectrum.squares + penalty)[:, None]))
-    factor = _factor(decisions[best], problem, judged)
+    factor = fit_scale(decisions[best][counted], problem.targets[counted], weights[counted], problem.multilabel)
     notes = {"penalty": penalty, "left_out_error": errors[best], "groups": len(np.unique(groups))}
-    return Solution(factor * weight, factor * (mean_y - mean_x @ weight), notes)
+    tensors = {"weight": factor * weight, "bias": factor * (mean_y - mean_x @ weight)}
+    return Solution(tensors, notes, LeftOut(factor * decisions[best], counted))
 
 
 def _decompose(centred: Float, targets: Float, roots: Float) -> _Spectrum:
@@ -118,13 +119,6 @@ def _countable(problem: Problem) -> tuple[NDArray[np.str_], NDArray[np.bool_]]:
     if counted.any():
         return problem.groups, counted
     return np.arange(len(members)).astype(str), np.ones(len(members), dtype=np.bool_)
-
-
-def _factor(decisions: Float, problem: Problem, weights: Float) -> float:
-    def loss(exponent: float) -> float:
-        return log_loss(np.exp(exponent) * decisions, problem.targets, weights, problem.multilabel)
-
-    return float(np.exp(minimize_scalar(loss, bounds=(-3.0, 5.0), method="bounded").x))
 
 
 RIDGE = SolvedHead("ridge", RidgeOptions, solve)
