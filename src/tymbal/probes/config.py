@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from tymbal.errors import DataError, UsageError
+from tymbal.probes.fusions import fusion_options, get_fusion
 from tymbal.training import TrainingConfig
 
 STATISTICS = ("mean", "std", "max")
@@ -24,6 +25,9 @@ class ProbeConfig:
     head : a name from `probes.heads.HEADS`.
     layers : "last", "all", or the names of layers.
     options : settings of the head; the fields of its options dataclass.
+    fusion : how several layers become one stream; a name from `probes.fusions.FUSIONS`. Solved heads learn no fusion:
+        they see the layers that it takes, normalised as it asks, side by side.
+    fusion_options : settings of the fusion; the fields of its options dataclass.
     multilabel : examples may carry several labels (binary cross-entropy), else exactly one (cross-entropy).
     class_weight : "balanced" weighs every class alike however rare, "none" every example.
     statistics : what heads that take no frames see of each layer: masked "mean", "std", "max" over time.
@@ -45,9 +49,14 @@ class ProbeConfig:
     dim: int = 128
     validation_fraction: float = 0.2
     training: TrainingConfig = PROBE_TRAINING
+    fusion: str = "weighted_sum"
+    fusion_options: dict[str, Any] = field(default_factory=dict)
 
     def check(self) -> None:
-        """Raise UsageError naming the first field outside its range; the head's options are checked by the head."""
+        """Raise UsageError naming the first field outside its range; the head's options are checked by the head.
+
+        ConfigError names an option that the fusion has not.
+        """
         unknown = [name for name in self.statistics if name not in STATISTICS]
         ranges: tuple[tuple[str, bool, str], ...] = (
             ("layers", bool(self.layers), "last, all, or names of layers"),
@@ -60,6 +69,7 @@ class ProbeConfig:
         for name, good, allowed in ranges:
             if not good:
                 raise UsageError(f"{name} is {getattr(self, name)!r}", where="ProbeConfig", allowed=allowed)
+        fusion_options(get_fusion(self.fusion), self.fusion_options)
         self.training.check()
 
 

@@ -7,13 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.reference import probes as slow
 
-from tymbal.probes.fusion import Fusion
+from tymbal.probes.fusions.weighted_sum import WeightedSum
 
 
-def fusion_of(dims: tuple[int, ...], width: int | None, seed: int) -> Fusion:
+def fusion_of(dims: tuple[int, ...], width: int | None, seed: int) -> WeightedSum:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        fusion = Fusion(dims, width).double()
+        fusion = WeightedSum(dims, width).double()
         fusion.center.copy_(torch.randn(sum(dims)))
         fusion.scale.copy_(torch.rand(sum(dims)) + 0.5)
         if fusion.logits is not None:
@@ -21,7 +21,7 @@ def fusion_of(dims: tuple[int, ...], width: int | None, seed: int) -> Fusion:
     return fusion
 
 
-def reference(fusion: Fusion, values: np.ndarray) -> np.ndarray:
+def reference(fusion: WeightedSum, values: np.ndarray) -> np.ndarray:
     cuts = np.cumsum(fusion.dims)[:-1]
     maps = [(adapter.weight.detach().numpy(), adapter.bias.detach().numpy()) for adapter in fusion.adapters]
     maps = maps * len(fusion.dims) if len(maps) == 1 else maps
@@ -54,14 +54,14 @@ def test_fusion_is_its_slow_twin_gradients_too(dims: list[int], width: int, seed
 
 
 def test_weights_start_even_and_sum_to_one() -> None:
-    torch.testing.assert_close(Fusion((3, 4, 5), 2).weights(), torch.full((3,), 1 / 3))
-    assert Fusion((3,), None).weights().tolist() == [1.0]
+    torch.testing.assert_close(WeightedSum((3, 4, 5), 2).weights(), torch.full((3,), 1 / 3))
+    assert WeightedSum((3,), None).weights().tolist() == [1.0]
 
 
 def test_layers_of_one_width_share_a_projection() -> None:
-    assert len(Fusion((4, 4, 4), 2).adapters) == 1
-    assert len(Fusion((4, 5), 2).adapters) == 2
-    assert len(Fusion((4,), None).adapters) == 0
+    assert len(WeightedSum((4, 4, 4), 2).adapters) == 1
+    assert len(WeightedSum((4, 5), 2).adapters) == 2
+    assert len(WeightedSum((4,), None).adapters) == 0
 
 
 def test_missing_values_count_as_the_mean() -> None:
@@ -75,4 +75,4 @@ def test_missing_values_count_as_the_mean() -> None:
 
 def test_several_layers_need_a_width() -> None:
     with pytest.raises(ValueError, match="width"):
-        Fusion((2, 3), None)
+        WeightedSum((2, 3), None)

@@ -1,0 +1,102 @@
+"""Weighted sum of layers with learned softmax weights, the fusion of SUPERB and of ESP's multi-layer probes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from tymbal.probes.fusions.base import AffineFusion, FusionKind
+
+
+@dataclass(frozen=True)
+class WeightedSumOptions:
+    """Settings of the weighted sum.
+
+    adapters : "shared": every layer is projected to the width of the probe, layers of equal size by the same matrix,
+        as nothing but their content tells them apart then; "where_needed": the stream is as wide as the widest layer
+        and only narrower ones are projected.
+    standardise : every value is standardised by the training examples first.
+    "where_needed" without standardising is the fusion of arXiv 2605.10494 to the letter.
+    """
+
+    adapters: Literal["shared", "where_needed"] = "shared"
+    standardise: bool = True
+
+
+class WeightedSum(AffineFusion):
+    """z = sum over layers l of softmax(w)_l (P_l x_l + b_l), w starting at 0 so that all layers weigh alike.
+
+    The fusion of ESP's multi-layer probes (arXiv 2605.10494, section on probes), with the normalisation before the
+    projection; interpolation to one time axis is linear and so done beforehand (`probes.pooling`). One layer needs
+    no weights.
+
+    Parameters
+    ----------
+    dims : values of each layer.
+    width : values of z; None keeps a single layer as it is, without projection.
+    """
+
+    def __init__(self, dims: Sequence[int], width: int | None, options: WeightedSumOptions | None = None) -> None:
+        options = options or WeightedSumOptions()
+        if width is None and len(dims) > 1:
+            raise ValueError("several layers need a width to be projected to")
+        lazy = options.adapters == "where_needed"
+        super().__init__(dims, max(dims) if lazy or width is None else width, standardises=options.standardise)
+        self.logits = nn.Parameter(torch.zeros(len(self.dims))) if len(self.dims) > 1 else None
+        self.even = len(set(self.dims)) == 1
+        if lazy or width is None:
+            self.adapted = tuple(size != self.width for size in self.dims)
+        else:
+            self.adapted = (True,) * len(self.dims)
+        sizes = [size for size, adapted in zip(self.dims, self.adapted, strict=True) if adapted]
+        self.adapters = nn.ModuleList([nn.Linear(size, self.width) for size in (sizes[:1] if self.even else sizes)])
+
+    def weights(self) -> Tensor:
+        """The layers' weights, shape (layers,), summing to 1."""
+        if self.logits is None:
+            return torch.ones_like(self.scale[:1])
+        return torch.softmax(self.logits, dim=0)
+
+    def reduce(self, values: Tensor) -> Tensor:
+        """Layers of one size are summed before they are projected: the projection then is paid once, not per layer."""
+        if not self.even:
+            return values
+        scale = self.weights()[:, None] * self.scale.view(len(self.dims), -1)
+        total = -(scale * self.center.view(len(self.dims), -1)).sum(dim=0)
+        for layer, factor in zip(values.split(self.dims, dim=-1), scale, strict=True):
+            total = torch.addcmul(total, layer, factor)
+        return total
+
+    def affine(self) -> tuple[Tensor, Tensor] | None:
+        """The shared projection, or the weighted projections side by side."""
+        if self.even:
+            return (self.adapters[0].weight, self.adapters[0].bias) if len(self.adapters) else None  # type: ignore[return-value]
+        adapters = iter(self.adapters)
+        blocks, offset = [], torch.zeros_like(self.scale[:1])
+        for alpha, size, adapted, center, scale in zip(
+            self.weights(),
+            self.dims,
+            self.adapted,
+            self.center.split(self.dims),
+            self.scale.split(self.dims),
+            strict=True,
+        ):
+            adapter = next(adapters) if adapted else None
+            plain = torch.eye(size, dtype=scale.dtype) if adapter is None else adapter.weight
+            block = alpha * plain * scale  # type: ignore[operator]
+            blocks.append(block)
+            offset = offset - block @ center
+            if adapter is not None:
+                offset = offset + alpha * adapter.bias  # type: ignore[operator]
+        return torch.cat(blocks, dim=1), offset
+
+
+def _build(dims: tuple[int, ...], width: int, options: WeightedSumOptions) -> WeightedSum:
+    return WeightedSum(dims, width, options)
+
+
+WEIGHTED_SUM = FusionKind("weighted_sum", WeightedSumOptions, _build)
