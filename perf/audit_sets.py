@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from tymbal.corpus import Corpus, audit, index
-from tymbal.corpus.auditing.duplicates import LEAST_LIKENESS, candidates, listen
+from tymbal.corpus.auditing.duplicates import LEAST_LIKENESS, Pair, candidates, listen
 from tymbal.corpus.auditing.listen import measures
 
 DATA = Path(os.environ.get("TYMBAL_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
@@ -60,7 +60,8 @@ def likenesses(corpus: Corpus) -> str:
     heard, _ = measures(corpus)
     durations = dict(zip(corpus.recordings["recording"], corpus.recordings["duration_s"], strict=True))
     distinct = heard.unique("sample_hash", keep="first", maintain_order=True)
-    found = sorted((listen(each, durations, corpus.file) for each in candidates(distinct)), reverse=True)
+    pairs = [Pair(each, durations[each.first], durations[each.second]) for each in candidates(distinct)]
+    found = sorted((listen(each, corpus.root) for each in pairs), reverse=True)
     above = [value for value in found if value >= LEAST_LIKENESS]
     below = [value for value in found if value < LEAST_LIKENESS]
     text = f"{len(above)} at or above {LEAST_LIKENESS}"

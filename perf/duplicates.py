@@ -93,7 +93,7 @@ def report(name: str, corpus: Corpus, truth: dict[str, tuple[str, str]], count: 
     """Compare what was found with what was made; copies of one original count as one sound."""
     heard, _ = measures(corpus)
     durations = dict(zip(corpus.recordings["recording"], corpus.recordings["duration_s"], strict=True))
-    found = find_duplicates(heard, durations, corpus.file)
+    found, _ = find_duplicates(heard, durations, corpus.root)
     family = {copy: original for copy, (original, _) in truth.items()}
     links: dict[str, set[str]] = {}
     others = set()

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from tests.corpus.conftest import write_sound
 from tests.reference.corpus import votes
 
-from tymbal.corpus import Corpus, index
+from tymbal.corpus import Corpus, audit, index
 from tymbal.corpus.auditing import duplicates
 from tymbal.corpus.auditing.duplicates import Duplicate, candidates, find_duplicates, likeness
 from tymbal.corpus.auditing.listen import measures
+from tymbal.jobs import Silent
 
 
 def song(seed: int, seconds: float = 3.0, rate: int = 16000) -> NDArray[np.float64]:
@@ -33,7 +34,9 @@ def song(seed: int, seconds: float = 3.0, rate: int = 16000) -> NDArray[np.float
 def find(root: Path, out: Path) -> tuple[Corpus, list[Duplicate]]:
     corpus = index(root, out=out, workers=1)
     durations = dict(zip(corpus.recordings["recording"], corpus.recordings["duration_s"], strict=True))
-    return corpus, find_duplicates(measures(corpus)[0], durations, corpus.file)
+    found, failures = find_duplicates(measures(corpus)[0], durations, corpus.root)
+    assert failures == []
+    return corpus, found
 
 
 @pytest.fixture
@@ -132,3 +135,34 @@ def test_work_grows_with_recordings_not_pairs(monkeypatch: pytest.MonkeyPatch) -
     )
     found = candidates(table)
     assert len(found) <= count * duplicates.BEST_PAIRS
+
+
+def test_the_search_tells_how_far_it_is(copies: Path, tmp_path: Path) -> None:
+    told: list[tuple[str, int, int]] = []
+
+    class Log(Silent):
+        def start(self, title: str, total: int, *, resumed: int = 0) -> None:
+            told.append((title, total, 0))
+
+        def advance(self, items: int, *, audio_s: float = 0.0, failures: int = 0) -> None:
+            title, total, done = told.pop()
+            told.append((title, total, done + items))
+
+    corpus = index(copies, out=tmp_path / "c", workers=1)
+    audit(corpus, progress=Log())
+    assert [title for title, _, _ in told] == [
+        "audit: listening",
+        "audit: looking for likely copies",
+        "audit: comparing likely copies",
+    ]
+    assert all(done == total > 0 for _, total, done in told)
+
+
+def test_a_recording_that_is_gone_stops_nothing(copies: Path, tmp_path: Path) -> None:
+    corpus = index(copies, out=tmp_path / "c", workers=1)
+    whole = audit(corpus)
+    (copies / "lossy.ogg").unlink()
+    findings = {found.code: found for found in audit(corpus)}
+    assert "lossy.ogg and song1.flac" in findings["not_compared"].message
+    before = {found.code: found.details["pairs"] for found in whole}
+    assert len(findings["near_duplicates"].details["pairs"]) == len(before["near_duplicates"]) - 1

@@ -6,7 +6,8 @@ then listened to: the waveforms, flattened in frequency, must agree sample by sa
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from scipy.fft import irfft, next_fast_len, rfft
 
 from tymbal.audio import AudioReader
 from tymbal.corpus.auditing.landmarks import HOP_S
-from tymbal.errors import AudioError
+from tymbal.jobs import Failure, Progress, Shard, ShardOutcomes, Silent, Worked, make_executor, make_plan, run_job
 from tymbal.units import to_samples
 
 NEIGHBOURS = 16  # recordings with the same landmark that each is paired with: keeps the work linear
@@ -33,6 +34,8 @@ RANGE_DB = 40.0  # frequencies further below the strongest are not brought up by
 LEAST_LIKENESS = 0.5  # correlation above which two waveforms are one sound (docs/studies/audit.md)
 HIGHEST_RATE_HZ = 48_000  # sounds above it are compared below 24 kHz unless both are ultrasonic
 LONGEST_SAMPLES = 1 << 20
+FEW = 512  # candidates that are compared in this process: starting others takes longer
+PER_SHARD = 32  # candidates between two marks of progress
 
 
 @dataclass(frozen=True)
@@ -62,24 +65,73 @@ class Duplicate:
     likeness: float
 
 
+@dataclass(frozen=True)
+class Pair:
+    """A candidate to be listened to, with the durations of both recordings."""
+
+    candidate: Candidate
+    first_s: float
+    second_s: float
+
+    @property
+    def name(self) -> str:
+        """How a failure calls it."""
+        return f"{self.candidate.first} and {self.candidate.second}"
+
+
+@dataclass(frozen=True)
+class Listen:
+    """The work on one pair: read a few seconds of both and compare."""
+
+    root: str
+
+    def prepare(self) -> None:
+        """Nothing to load."""
+
+    def __call__(self, pair: Pair) -> Worked[float]:
+        """The likeness, 0-1. Raises AudioError or OSError where one of the two cannot be read any more."""
+        return Worked(listen(pair, Path(self.root)))
+
+
 def find_duplicates(
-    measures: pl.DataFrame, durations: dict[str, float], locate: Callable[[str], Path]
-) -> list[Duplicate]:
-    """All duplicates among the recordings of `measures` (MEASURES); `locate` gives a recording's file.
+    measures: pl.DataFrame,
+    durations: Mapping[str, float],
+    root: Path,
+    *,
+    workers: int | None = 1,
+    progress: Progress | None = None,
+) -> tuple[list[Duplicate], list[Failure]]:
+    """All duplicates among the recordings of `measures` (MEASURES) under `root`, and the pairs that could not be read.
 
     Of recordings that are equal sample by sample only the first is compared with others. Time and memory grow with
     the number of landmarks (times its logarithm, for sorting), not with pairs.
     """
+    told = progress or Silent()
     exact, firsts = _exact(measures)
-    found = list(exact)
-    for candidate in candidates(measures.filter(pl.col("recording").is_in(list(firsts)))):
-        likeness = listen(candidate, durations, locate)
-        if likeness >= LEAST_LIKENESS:
-            start = max(0.0, candidate.lag_s)
-            end = min(durations[candidate.first], candidate.lag_s + durations[candidate.second])
-            pair = (candidate.first, candidate.second, "sound", round(candidate.lag_s, 3))
-            found.append(Duplicate(*pair, round(max(end - start, 0.0), 3), round(likeness, 3)))
-    return sorted(found, key=lambda each: (each.first, each.second))
+    likely = candidates(measures.filter(pl.col("recording").is_in(list(firsts))), progress=told)
+    pairs = [Pair(each, durations[each.first], durations[each.second]) for each in likely]
+    likenesses: dict[int, list[float | None]] = {}
+    failures: list[Failure] = []
+
+    def keep(shard: Shard[Pair], outcomes: ShardOutcomes[float]) -> None:
+        failures.extend(outcomes.failures)
+        likenesses[shard.index] = [None if one.worked is None else one.worked.value for one in outcomes.outcomes]
+
+    if pairs:
+        work = Listen(root.as_posix())
+        plan = make_plan("audit: comparing likely copies", pairs, work, per_shard=PER_SHARD)
+        executor = make_executor(1 if len(pairs) <= FEW else workers)
+        run_job(plan, work, keep, executor=executor, progress=told)
+    heard = [value for index in sorted(likenesses) for value in likenesses[index]]
+    found = exact + [_duplicate(*each) for each in zip(pairs, heard, strict=True) if (each[1] or 0) >= LEAST_LIKENESS]
+    return sorted(found, key=lambda each: (each.first, each.second)), failures
+
+
+def _duplicate(pair: Pair, likeness: float | None) -> Duplicate:
+    candidate = pair.candidate
+    start, end = _common(pair)
+    ends = (candidate.first, candidate.second, "sound", round(candidate.lag_s, 3))
+    return Duplicate(*ends, round(max(end - start, 0.0), 3), round(likeness or 0.0, 3))
 
 
 def _exact(measures: pl.DataFrame) -> tuple[list[Duplicate], list[str]]:
@@ -97,33 +149,38 @@ def _exact(measures: pl.DataFrame) -> tuple[list[Duplicate], list[str]]:
     return found, firsts
 
 
-def candidates(measures: pl.DataFrame) -> list[Candidate]:
+def candidates(measures: pl.DataFrame, *, progress: Progress | None = None) -> list[Candidate]:
     """Pairs of recordings with enough landmarks in common at one time difference, those with most first."""
     table = measures.select("recording", "landmarks", "landmark_frames").sort("recording")
     names = table["recording"].to_list()
     counts = table["landmarks"].list.len().to_numpy()
-    owner = np.repeat(np.arange(len(names), dtype=np.int64), counts)
+    owner = np.repeat(np.arange(len(names), dtype=np.int32), counts)
     if not len(owner):
         return []
-    value = table["landmarks"].explode().drop_nulls().to_numpy().astype(np.int64)
-    frame = table["landmark_frames"].explode().drop_nulls().to_numpy().astype(np.int64)
-    order = np.lexsort((frame, owner, value))
-    value, owner, frame = value[order], owner[order], frame[order]
-    value, owner, frame = _without_repeats(value, owner, frame)
+    value = table["landmarks"].explode().drop_nulls().to_numpy()
+    frame = table["landmark_frames"].explode().drop_nulls().to_numpy().astype(np.int32)
+    order = np.argsort(value, kind="stable")  # within a value by recording and frame, as they come
+    value, owner, frame = _without_repeats(value[order], owner[order], frame[order])
     needed = np.clip(np.ceil(LEAST_SHARE * counts), LEAST_VOTES_SHORT, LEAST_VOTES).astype(np.int64)
-    found: list[tuple[int, int, Candidate]] = []
+    found: list[Candidate] = []
     by_owner = np.argsort(owner, kind="stable")
     last = np.searchsorted(owner[by_owner], np.arange(len(names)), side="right")
-    start = 0
+    told = progress or Silent()
+    told.start("audit: looking for likely copies", len(names))
+    start = done = 0
     while start < len(by_owner):  # all pairs of a few recordings at a time: they would not fit into memory together
-        stop = int(last[max(int(owner[by_owner[start]]), int(np.searchsorted(last, start + AT_ONCE)) - 1)])
+        full = max(int(owner[by_owner[start]]), int(np.searchsorted(last, start + AT_ONCE)) - 1)
+        stop = int(last[full])
         found += _count(names, needed, *_pairs(by_owner[start:stop], value, owner, frame))
-        start = stop
-    return _best(found, len(names))
+        told.advance(full + 1 - done)
+        start, done = stop, full + 1
+    told.advance(len(names) - done)
+    told.finish()
+    return _best(found)
 
 
 def _pairs(
-    rows: NDArray[np.int64], value: NDArray[np.int64], owner: NDArray[np.int64], frame: NDArray[np.int64]
+    rows: NDArray[np.int64], value: NDArray[np.uint32], owner: NDArray[np.int32], frame: NDArray[np.int32]
 ) -> tuple[NDArray[np.int64], ...]:
     """For landmarks `rows`: own recording, other recording with the same value, lag between them, own frame."""
     lefts, rights = [], []
@@ -133,12 +190,13 @@ def _pairs(
         lefts.append(own)
         rights.append(own + step)
     left, right = np.concatenate(lefts), np.concatenate(rights)
-    return owner[left], owner[right], frame[left] - frame[right], frame[left]
+    wide = owner[left], owner[right], frame[left] - frame[right], frame[left]
+    return tuple(each.astype(np.int64) for each in wide)
 
 
 def _without_repeats(
-    value: NDArray[np.int64], owner: NDArray[np.int64], frame: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    value: NDArray[np.uint32], owner: NDArray[np.int32], frame: NDArray[np.int32]
+) -> tuple[NDArray[np.uint32], NDArray[np.int32], NDArray[np.int32]]:
     if len(value) <= REPEATS:
         return value, owner, frame
     repeated = np.zeros(len(value), dtype=bool)
@@ -153,58 +211,62 @@ def _count(
     right: NDArray[np.int64],
     lag: NDArray[np.int64],
     place: NDArray[np.int64],
-) -> list[tuple[int, int, Candidate]]:
-    """Pairs with enough votes at their best lag; a lag counts its two neighbours' votes too.
+) -> list[Candidate]:
+    """Pairs with enough votes at their best lag, the least of several; a lag counts its two neighbours' votes too.
 
     (A copy shifted by part of a frame has its votes at two lags.)
     """
-    order = np.lexsort((lag, right, left))
+    ends, members, shared = np.unique((left << 32) | right, return_inverse=True, return_counts=True)
+    # Most pairs share a landmark or two by chance: they are dropped before the sorting.
+    kept = np.flatnonzero((shared >= np.minimum(needed[ends >> 32], needed[ends & 0xFFFFFFFF]))[members])
+    order = kept[np.lexsort((lag[kept], members[kept]))]
     left, right, lag, place = left[order], right[order], lag[order], place[order]
     fresh = np.r_[True, (np.diff(left) != 0) | (np.diff(right) != 0)][: len(left)]
-    key = np.cumsum(fresh) * (1 << 33) + (lag + (1 << 32))  # pair, then lag, in one sorted number
-    votes = np.searchsorted(key, key + 1, side="right") - np.searchsorted(key, key - 1, side="left")
-    best: dict[tuple[int, int], tuple[int, int]] = {}
-    for row in np.flatnonzero(votes >= np.minimum(needed[left], needed[right])).tolist():
-        ends = (int(left[row]), int(right[row]))
-        if ends not in best or votes[row] > best[ends][0]:
-            best[ends] = (int(votes[row]), row)
+    pair = np.cumsum(fresh)
+    key = pair * (1 << 33) + (lag + (1 << 32))  # pair, then lag, in one sorted number
+    first, stop = np.searchsorted(key, key - 1, side="left"), np.searchsorted(key, key + 1, side="right")
+    enough = np.flatnonzero(stop - first >= np.minimum(needed[left], needed[right]))
+    enough = enough[np.lexsort((-(stop - first)[enough], pair[enough]))]
+    enough = enough[np.r_[True, np.diff(pair[enough]) != 0][: len(enough)]]  # the best row of each pair
     found = []
-    for (one, other), (count, row) in best.items():
-        inside = slice(
-            np.searchsorted(key, key[row] - 1, side="left"), np.searchsorted(key, key[row] + 1, side="right")
-        )
-        around = float(np.median(place[inside])) * HOP_S
-        found.append((one, other, Candidate(names[one], names[other], float(lag[row]) * HOP_S, count, around)))
+    for row in enough.tolist():
+        around = float(np.median(place[first[row] : stop[row]])) * HOP_S
+        both = names[left[row]], names[right[row]]
+        found.append(Candidate(*both, float(lag[row]) * HOP_S, int(stop[row] - first[row]), around))
     return found
 
 
-def _best(found: list[tuple[int, int, Candidate]], recordings: int) -> list[Candidate]:
+def _best(found: list[Candidate]) -> list[Candidate]:
     """Candidates by votes; a recording that has BEST_PAIRS takes part in no more with others that have."""
-    taken = np.zeros(recordings, dtype=np.int64)
+    taken: Counter[str] = Counter()
     kept: list[Candidate] = []
-    for one, other, candidate in sorted(found, key=lambda each: (-each[2].votes, each[0], each[1])):
-        if min(taken[one], taken[other]) < BEST_PAIRS:
-            taken[[one, other]] += 1
+    for candidate in sorted(found, key=lambda each: (-each.votes, each.first, each.second)):
+        if min(taken[candidate.first], taken[candidate.second]) < BEST_PAIRS:
+            taken[candidate.first] += 1
+            taken[candidate.second] += 1
             kept.append(candidate)
     return kept
 
 
-def listen(candidate: Candidate, durations: dict[str, float], locate: Callable[[str], Path]) -> float:
-    """How alike the two recordings are where their landmarks agree, 0-1; 0 where one cannot be read."""
-    one, other = locate(candidate.first), locate(candidate.second)
-    try:
-        with AudioReader(one) as first, AudioReader(other) as second:
-            rate = min(first.sample_rate_hz, second.sample_rate_hz)
-        rate = rate if rate > 2 * HIGHEST_RATE_HZ else min(rate, HIGHEST_RATE_HZ)
-        start = max(0.0, candidate.lag_s)
-        end = min(durations[candidate.first], candidate.lag_s + durations[candidate.second])
-        length = min(LISTEN_S, end - start, LONGEST_SAMPLES / rate)
-        start = min(max(start, candidate.around_s - length / 2), max(end - length, start))
-        with AudioReader(one, sample_rate_hz=rate) as first, AudioReader(other, sample_rate_hz=rate) as second:
-            left = _excerpt(first, start, length)
-            right = _excerpt(second, start - candidate.lag_s - SLACK_S, length + 2 * SLACK_S)
-    except AudioError:
-        return 0.0
+def _common(pair: Pair) -> tuple[float, float]:
+    """Where both recordings sound, in seconds of the first."""
+    lag_s = pair.candidate.lag_s
+    return max(0.0, lag_s), min(pair.first_s, lag_s + pair.second_s)
+
+
+def listen(pair: Pair, root: Path) -> float:
+    """How alike the two recordings are where their landmarks agree, 0-1; errors of AudioReader."""
+    candidate = pair.candidate
+    one, other = root / candidate.first, root / candidate.second
+    with AudioReader(one) as first, AudioReader(other) as second:
+        rate = min(first.sample_rate_hz, second.sample_rate_hz)
+    rate = rate if rate > 2 * HIGHEST_RATE_HZ else min(rate, HIGHEST_RATE_HZ)
+    start, end = _common(pair)
+    length = min(LISTEN_S, end - start, LONGEST_SAMPLES / rate)
+    start = min(max(start, candidate.around_s - length / 2), max(end - length, start))
+    with AudioReader(one, sample_rate_hz=rate) as first, AudioReader(other, sample_rate_hz=rate) as second:
+        left = _excerpt(first, start, length)
+        right = _excerpt(second, start - candidate.lag_s - SLACK_S, length + 2 * SLACK_S)
     return likeness(left, right, rate)
 
 

@@ -35,7 +35,7 @@ def measures(
     executor = make_executor(1 if length_s <= SHORT_S else workers)
     work = Measure(corpus.root.as_posix())
     told = progress or Silent()
-    result = tally("audit", items, work, folder, schema=MEASURES, executor=executor, progress=told)
+    result = tally("audit: listening", items, work, folder, schema=MEASURES, executor=executor, progress=told)
     fresh = result.table.drop("recording")
     added = missing.join(fresh, on="content_hash", how="inner", maintain_order="left").select(list(MEASURES))
     table = pl.concat([found, added]).sort("recording")

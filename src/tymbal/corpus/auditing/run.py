@@ -47,12 +47,16 @@ def audit(
         corpus.folds(split)
     measured, failures = measures(corpus, workers=workers, progress=progress)
     durations = dict(zip(corpus.recordings["recording"], corpus.recordings["duration_s"], strict=True))
-    duplicates = find_duplicates(measured, durations, corpus.file)
+    duplicates, unread = find_duplicates(measured, durations, corpus.root, workers=workers, progress=progress)
     findings: list[Finding] = []
     if failures:
         names = [failure.item for failure in failures]
         text = f"{len(names)} recordings could not be listened to ({listed(names)}); nothing is said of their sound"
         findings.append(Finding("not_heard", "note", text, {"recordings": names}))
+    if unread:
+        pairs = [failure.item for failure in unread]
+        text = f"likely copies could not be compared ({listed(pairs)}): {unread[0].message}"
+        findings.append(Finding("not_compared", "note", text, {"pairs": pairs}))
     if label is None:
         return ordered([*findings, *duplicate_findings(duplicates, None, _folds(corpus, split), split)])
     view = make_view(corpus, label, measured)
