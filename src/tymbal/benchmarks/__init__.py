@@ -7,7 +7,7 @@ from tymbal.benchmarks.published import published
 from tymbal.benchmarks.registry import BENCHMARKS, benchmark_sets
 from tymbal.benchmarks.runner import BenchConfig
 from tymbal.benchmarks.verify import Departure, Verification, verify
-from tymbal.benchmarks.windows import window_count, window_labels
+from tymbal.benchmarks.windows import window_count
 
 __all__ = [
     "BENCHMARKS",
@@ -25,5 +25,4 @@ __all__ = [
     "to_corpus",
     "verify",
     "window_count",
-    "window_labels",
 ]

@@ -12,10 +12,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tymbal.audio import probe
+from tymbal.corpus.windows import window_labels
 from tymbal.errors import DataError
 
 CHUNK_S = 60
-OVERLAP = 0.2  # a window takes a label where more than this share of the shorter of the two is shared
 
 
 @dataclass(frozen=True)
@@ -34,34 +34,6 @@ def window_count(length_s: float, window_s: float, hop_s: float) -> int:
     padding: the official code does so, and its counts of test windows follow from it.
     """
     return max(int((length_s - window_s) / hop_s) + 1, 0)
-
-
-def window_labels(
-    onsets_s: NDArray[np.float64],
-    offsets_s: NDArray[np.float64],
-    labels: NDArray[np.int64],
-    *,
-    starts_s: NDArray[np.float64],
-    window_s: float,
-    classes: int,
-) -> NDArray[np.bool_]:
-    """Which labels each window takes, (windows, classes).
-
-    An event gives its label where it covers the window, or where one of its edges lies in the window (bounds included)
-    and overlap / min(window, event) > 0.2; events without length give none. Arrays of events (m,), times on one clock
-    with `starts_s` (windows,); double precision in this very order, because 20 % exactly is decided by rounding.
-    """
-    starts = np.asarray(starts_s, dtype=np.float64)[:, None]
-    ends = starts + window_s
-    first, last = onsets_s[None], offsets_s[None]
-    edge = ((starts <= first) & (first <= ends)) | ((starts <= last) & (last <= ends))
-    shorter = np.minimum(ends - starts, last - first)
-    shared = np.minimum(ends, last) - np.maximum(starts, first)
-    share = np.divide(shared, shorter, out=np.zeros_like(shared), where=shorter != 0)
-    taken = (edge & (shorter != 0) & (share > OVERLAP)) | ((first <= starts) & (ends <= last))
-    member = labels[:, None] == np.arange(classes)
-    found: NDArray[np.bool_] = (taken.astype(np.int64) @ member.astype(np.int64)) > 0
-    return found
 
 
 def chunk_annotations(annotations: Sequence[Annotation], chunk_s: int = CHUNK_S) -> dict[int, list[Annotation]]:

@@ -6,6 +6,7 @@ from tymbal.corpus.indexing import index
 from tymbal.corpus.splits import SplitReport, make_split, parse_folds
 from tymbal.corpus.summary import summary
 from tymbal.corpus.tables import FAILURES, FAULTS, RECORDINGS, SPLITS
+from tymbal.corpus.windows import label_windows, window_labels
 
 __all__ = [
     "FAILURES",
@@ -18,7 +19,9 @@ __all__ = [
     "SplitReport",
     "audit",
     "index",
+    "label_windows",
     "make_split",
     "parse_folds",
     "summary",
+    "window_labels",
 ]

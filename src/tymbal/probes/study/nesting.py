@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,10 +67,11 @@ def inner_fits(task: Task, candidates: Mapping[str, ProbeConfig], inner_folds: i
         parts = [
             (index, train, held)
             for index, (train, held) in enumerate(inner_parts(task, fold, inner_folds, seed=0))
-            if len(_labels(task, train)) > 1  # a part with one label teaches nothing about the choice
+            if len(_labels(task, train)) >= task.least_labels  # a part of fewer teaches nothing about the choice
         ]
         if not any(np.isin(_labels(task, held), _labels(task, train)).any() for _, train, held in parts):
-            raise _undecided(fold, "no part of its training rows holds two labels to learn and one of them to judge by")
+            least = "a label" if task.multilabel else "two labels"
+            raise _undecided(fold, f"no part of its training rows holds {least} to learn and one of them to judge by")
         for index, train, held in parts:
             for name, config in candidates.items():
                 fits.append(Fit(fold, f"inner {index}", name, 0, config, tuple(train.tolist()), tuple(held.tolist())))
@@ -77,7 +79,7 @@ def inner_fits(task: Task, candidates: Mapping[str, ProbeConfig], inner_folds: i
 
 
 def _labels(task: Task, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    return np.unique(task.targets[rows].argmax(axis=1))
+    return np.flatnonzero(task.targets[rows].any(axis=0))
 
 
 def _undecided(fold: str, why: str) -> DataError:
@@ -88,9 +90,9 @@ def test_fits(task: Task, probes: Mapping[str, ProbeConfig], seeds: int) -> list
     """One fit per test fold, probe and seed, on all training rows. Raises DataError where these hold one label."""
     fits = []
     for fold in task.test_folds:
-        if len(_labels(task, task.rows(fold)[0])) < 2:
+        if len(_labels(task, task.rows(fold)[0])) < task.least_labels:
             raise DataError(
-                f"the training rows of fold {fold!r} hold one label alone",
+                f"the training rows of fold {fold!r} hold {'no label' if task.multilabel else 'one label alone'}",
                 where="study",
                 mend="Split by a column whose groups hold several labels, or make fewer folds.",
             )
@@ -103,16 +105,16 @@ def test_fits(task: Task, probes: Mapping[str, ProbeConfig], seeds: int) -> list
 def choose(task: Task, found: Mapping[Fit, FitResult], candidates: Sequence[str], metric: str) -> dict[str, Choice]:
     """For every test fold the candidate with the best metric over its held-out inner rows together.
 
-    Held-out rows whose label the inner training part lacks are left out: nobody could get them right. Equal scores
-    go to the candidate named first. No test row has any part in this. Raises DataError where the held-out rows do
-    not define the metric.
+    Held-out rows whose one label the inner training part lacks are left out: nobody could get them right. Equal
+    scores go to the candidate named first. No test row has any part in this. Raises DataError where the held-out
+    rows do not define the metric.
     """
     choices = {}
     for fold in task.test_folds:
         scores = {}
         for name in candidates if len(candidates) > 1 else ():
             parts = [(fit, fitted) for fit, fitted in found.items() if fit.fold == fold and fit.probe == name]
-            known = [task.targets[list(fit.test)] @ task.targets[list(fit.train)].sum(axis=0) > 0 for fit, _ in parts]
+            known = [_known(task, fit) for fit, _ in parts]
             rows = [np.asarray(fit.test)[kept] for (fit, _), kept in zip(parts, known, strict=True)]
             given = [fitted.scores[kept] for (_, fitted), kept in zip(parts, known, strict=True)]
             try:
@@ -124,7 +126,19 @@ def choose(task: Task, found: Mapping[Fit, FitResult], candidates: Sequence[str]
     return choices
 
 
+def _known(task: Task, fit: Fit) -> NDArray[np.bool_]:
+    """Held-out rows of a fit that can be judged by it."""
+    if task.multilabel:
+        return np.ones(len(fit.test), dtype=np.bool_)
+    known: NDArray[np.bool_] = task.targets[list(fit.test)] @ task.targets[list(fit.train)].sum(axis=0) > 0
+    return known
+
+
 def score_of(task: Task, rows: NDArray[np.int64], scores: NDArray[np.float32], metric: str) -> float:
     """A metric of scores (len(rows), labels) against the reference of those rows."""
-    truth = task.targets[rows].argmax(axis=1)
-    return measure(metric, truth, scores if get_metric(metric).takes == "scores" else scores.argmax(axis=1))
+    return measure(metric, task.truth(rows), given_to(metric, scores))
+
+
+def given_to(metric: str, scores: NDArray[np.float32]) -> NDArray[Any]:
+    """What a metric takes of scores (n, labels): these, or the number of the best label."""
+    return scores if get_metric(metric).takes == "scores" else scores.argmax(axis=1)

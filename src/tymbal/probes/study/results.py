@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from tymbal.config import to_plain
 from tymbal.errors import DataError
-from tymbal.evaluation import Estimate, estimate, get_metric, paired_difference
+from tymbal.evaluation import Estimate, estimate, paired_difference
 from tymbal.probes.study.fits import Fit, FitResult
-from tymbal.probes.study.nesting import score_of
+from tymbal.probes.study.nesting import given_to, score_of
 from tymbal.probes.study.task import Task
 
 METRICS = ("accuracy", "balanced_accuracy", "cmap", "auroc")
+SET_METRICS = ("cmap", "map", "auroc", "top1")  # of several labels per example; none needs a threshold
 CARRIED = ("event_id", "recording", "channel", "onset_s", "offset_s")
 
 
@@ -58,14 +59,13 @@ def metrics_of(task: Task, scored: Scored, metrics: Sequence[str]) -> tuple[dict
     not define is left out.
     """
     seeds = len(scored.seeds)
-    truth = np.tile(task.targets[scored.rows].argmax(axis=1), seeds)
+    truth = repeated(task.truth(scored.rows), seeds)
     units = np.tile(task.units[scored.rows], seeds).tolist()
     stacked = scored.stacked(seeds)
     estimates, values = {}, {}
     for name in metrics:
-        given = stacked if get_metric(name).takes == "scores" else stacked.argmax(axis=1)
         try:
-            found = estimate(name, truth, given, groups=units, unit_name=task.unit_name)
+            found = estimate(name, truth, given_to(name, stacked), groups=units, unit_name=task.unit_name)
             values[name] = [score_of(task, scored.rows, scores, name) for scores in scored.seeds]
         except DataError:
             if name == metrics[0]:
@@ -73,6 +73,11 @@ def metrics_of(task: Task, scored: Scored, metrics: Sequence[str]) -> tuple[dict
             continue
         estimates[name] = plain(replace(found, examples=len(scored.rows)))
     return estimates, values
+
+
+def repeated(truth: NDArray[Any], times: int) -> NDArray[Any]:
+    """The reference (n,) or (n, labels) so many times, one under the other."""
+    return np.concatenate([truth] * times)
 
 
 def plain(found: Estimate) -> dict[str, Any]:
@@ -85,23 +90,26 @@ def difference(task: Task, a: tuple[str, Scored], b: tuple[str, Scored], metric:
     seeds = max(len(a[1].seeds), len(b[1].seeds))
     if not np.array_equal(a[1].rows, b[1].rows):
         raise DataError("two probes were tested on different examples", where="study")
-    truth = np.tile(task.targets[a[1].rows].argmax(axis=1), seeds)
+    truth = repeated(task.truth(a[1].rows), seeds)
     units = np.tile(task.units[a[1].rows], seeds).tolist()
     pair = [scored.stacked(seeds) for _, scored in (a, b)]
-    given = pair if get_metric(metric).takes == "scores" else [scores.argmax(axis=1) for scores in pair]
+    given = [given_to(metric, scores) for scores in pair]
     found = paired_difference(metric, truth, given[0], given[1], groups=units, unit_name=task.unit_name)
     return {"a": a[0], "b": b[0], "metric": metric, **plain(replace(found, examples=len(a[1].rows)))}
 
 
 def predictions(task: Task, found: Mapping[Fit, FitResult]) -> pl.DataFrame:
-    """One row per probe, seed and tested example, in the order of the fits."""
+    """One row per probe, seed and tested example, in the order of the fits.
+
+    `reference` and `predicted` are label names; of several labels per example lists of them, predicted those that
+    score above 0.5 (for looking at examples: no metric uses it).
+    """
     table = task.examples.table
     carried = [name for name in CARRIED if name in table.columns]
-    extra = [name for name in table.columns if name not in (*carried, "label", "group", "fold")]
+    extra = [name for name in table.columns if name not in (*carried, "label", "labels", "group", "fold")]
     frames = []
     for fit, fitted in found.items():
         rows = np.asarray(fit.test)
-        best = fitted.scores.argmax(axis=1)
         head = pl.DataFrame(
             {
                 "probe": [fit.probe] * len(rows),
@@ -111,16 +119,23 @@ def predictions(task: Task, found: Mapping[Fit, FitResult]) -> pl.DataFrame:
                 "unit": task.units[rows].tolist(),
             }
         )
+        names = pl.List(pl.String) if task.multilabel else pl.String
         said = pl.DataFrame(
             {
-                "reference": [task.reference[row] for row in rows],
-                "predicted": [task.labels[index] for index in best],
+                "reference": pl.Series([task.reference[row] for row in rows], dtype=names),
+                "predicted": pl.Series(_decoded(task, fitted.scores), dtype=names),
                 "scores": pl.Series(fitted.scores.tolist(), dtype=pl.List(pl.Float32)),
             }
         )
         own = table.select(*carried, *[name for name in extra if name not in head.columns + said.columns])
         frames.append(pl.concat([head, own[rows], said], how="horizontal"))
     return pl.concat(frames)
+
+
+def _decoded(task: Task, scores: NDArray[np.float32]) -> list[Any]:
+    if not task.multilabel:
+        return [task.labels[index] for index in scores.argmax(axis=1)]
+    return [[task.labels[index] for index in np.flatnonzero(row)] for row in scores > 0.5]
 
 
 def layer_weights(found: Mapping[Fit, FitResult], probe: str, layers: Sequence[str]) -> dict[str, list[float]] | None:
