@@ -25,7 +25,7 @@ class Study:
     split
         The name of a split of the corpus; its folds are tested one after the other.
     heads
-        Names with commas between them: linear, attention, self_attention, ridge, logistic.
+        Names with commas between them: linear, attention, self_attention, ridge, logistic, nearest_mean, knn, k_sparse.
     layers
         Choices with commas between them: last, all, or names of layers joined by +.
     seeds

@@ -8,14 +8,19 @@ from tymbal.config import from_plain
 from tymbal.errors import UsageError
 from tymbal.probes.heads.attention import ATTENTION
 from tymbal.probes.heads.base import Problem, Solution, SolvedHead, TrainedHead
+from tymbal.probes.heads.k_sparse import K_SPARSE
+from tymbal.probes.heads.knn import KNN
 from tymbal.probes.heads.linear import LINEAR
 from tymbal.probes.heads.logistic import LOGISTIC
+from tymbal.probes.heads.nearest_mean import NEAREST_MEAN
 from tymbal.probes.heads.ridge import RIDGE
 from tymbal.probes.heads.self_attention import SELF_ATTENTION
 
 Head = TrainedHead | SolvedHead
 
-HEADS: dict[str, Head] = {head.name: head for head in (LINEAR, ATTENTION, SELF_ATTENTION, RIDGE, LOGISTIC)}
+TRAINED: tuple[TrainedHead, ...] = (LINEAR, ATTENTION, SELF_ATTENTION)
+SOLVED: tuple[SolvedHead, ...] = (RIDGE, LOGISTIC, NEAREST_MEAN, KNN, K_SPARSE)
+HEADS: dict[str, Head] = {**{head.name: head for head in TRAINED}, **{head.name: head for head in SOLVED}}
 
 
 def get_head(name: str) -> Head:
