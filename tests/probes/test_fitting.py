@@ -50,3 +50,19 @@ def test_equal_accuracies_are_told_apart_by_the_loss() -> None:
         best[monitor] = probe.notes_["best_epoch"]
     assert best["accuracy"] < 15
     assert best["score"] > best["accuracy"] + 10
+
+
+def test_a_rare_label_among_several_is_waited_for() -> None:
+    """Saying no to everything is right nine times in ten after one epoch: the best epoch must not be that one."""
+    examples, labels, _ = make_examples(120, classes=3, strength=0.8)
+    sets = [["rare"] if label == "kind0" and row % 2 else [] for row, label in enumerate(labels)]
+    held, truth, _ = make_examples(60, classes=3, strength=0.8, seed=3)
+    watched = [["rare"] if label == "kind0" and row % 2 else [] for row, label in enumerate(truth)]
+    best = {}
+    for monitor in ("accuracy", "score"):
+        training = TrainingConfig(epochs=12, batch_size=16, warmup_epochs=4, monitor=monitor, direction="max")
+        probe = Probe(head="linear", dim=8, multilabel=True, training=training)
+        probe.fit(examples, sets, validation=(held, watched))
+        best[monitor] = probe.score(held, watched, metric="auroc"), probe.notes_["best_epoch"]
+    assert best["score"][1] > best["accuracy"][1]
+    assert best["score"][0] > best["accuracy"][0]

@@ -60,8 +60,6 @@ class BenchConfig:
         for head in self.heads:
             for choice in self.layers:
                 config = replace(self.probe, head=head, layers=choose_layers(choice, layers), multilabel=multilabel)
-                if multilabel:  # yes/no decisions of rare labels are nearly all right at once: watch the loss instead
-                    config = replace(config, training=replace(config.training, monitor="loss", direction="min"))
                 for rate in self.learning_rates or (None,):
                     name = f"{head}-{choice}" + (f"-{rate:g}" if rate is not None else "")
                     rated = config if rate is None else _with(config, learning_rate=rate)

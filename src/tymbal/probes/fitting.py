@@ -130,16 +130,20 @@ def fit_trained(
         return classification_loss(network(batch[0], batch[1]), batch[2], weight, config.multilabel)
 
     def validate(network: nn.Module) -> Mapping[str, float]:
-        """Loss and accuracy on the watched examples; "score" is the accuracy, equal ones told apart by the loss."""
+        """Loss and accuracy on the watched examples; "score" is the accuracy, equal ones told apart by the loss.
+
+        With several labels the accuracy is the share of all yes/no decisions that are right: of rare labels nearly
+        all are, long before anything is learned, so that "score" goes by the loss alone there.
+        """
         held_inputs, held_targets, held = watched  # type: ignore[misc]
         logits = _forward(network, held_inputs, held)
         truth = torch.from_numpy(held_targets[held])
-        # With several labels: the share of all yes/no decisions that are right.
         best = (logits > 0) == (truth > 0) if config.multilabel else logits.argmax(dim=1) == truth.argmax(dim=1)
         value = classification_loss(logits, truth, weight, config.multilabel)
         accuracy = float(best.float().mean())
         # Half an example at most: a few watched examples are soon all right, long before training is done.
-        score = accuracy - 0.5 / best.numel() * float(value) / (1.0 + float(value))
+        near = 1.0 / (1.0 + float(value))
+        score = near if config.multilabel else accuracy - 0.5 / best.numel() * (1.0 - near)
         return {"loss": float(value), "accuracy": accuracy, "score": score}
 
     report = train(
@@ -149,13 +153,12 @@ def fit_trained(
         config.training,
         validate=None if watched is None else validate,
     )
-    alpha = module.fusion.weights() if len(inputs.dims) > 1 else None
     notes = {
         "epochs": report.epochs,
         "best_epoch": report.best_epoch,
         "validation": report.best,
         "stopped_by": "all epochs" if watched is None else "validation",
-        "layer_weights": None if alpha is None else alpha.detach().tolist(),
+        **(module.fusion.notes() if len(inputs.dims) > 1 else {"layer_weights": None}),
         "parameters": sum(parameter.numel() for parameter in module.parameters()),
     }
     tensors = {name: tensor.detach().clone() for name, tensor in module.state_dict().items()}
