@@ -39,6 +39,15 @@ def test_candidates_are_heads_by_layers() -> None:
     assert seeds_of(found["linear-last"], 3) == (0, 1, 2)
 
 
+def test_probes_with_names_of_their_own_stand_in_for_heads_by_layers() -> None:
+    own = {"wide": ProbeConfig(head="linear", dim=9), "plain": ProbeConfig(head="ridge")}
+    assert StudyConfig(probes=own).candidates() == own
+    with pytest.raises(UsageError, match="dim"):
+        StudyConfig(probes={"wide": ProbeConfig(dim=0)}).check()
+    with pytest.raises(UsageError, match="svm"):
+        StudyConfig(probes={"wide": ProbeConfig(head="svm")}).check()
+
+
 def test_options_go_to_their_head_alone() -> None:
     probe = ProbeConfig(head="attention", options={"queries": 2})
     found = StudyConfig(heads=("attention", "ridge"), layers=("all",), probe=probe).candidates()

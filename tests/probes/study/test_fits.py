@@ -29,12 +29,14 @@ def test_a_fit_is_kept_with_its_probe_and_read_again(tmp_path: Path) -> None:
     inner, outer = fit_of(range(30), range(30, 60), "inner 0"), fit_of(range(40), range(40, 60))
     first = run(task, [inner, outer], folder)
     names = sorted(path.name.count(".") for path in tmp_path.iterdir())
-    assert names == [1, 1, 2]  # two score files, one probe: inner fits keep none
+    assert names == [1, 1, 2, 2, 2]  # scores and cost of both, one probe: inner fits keep none
+    assert all(0 < fitted.cpu_s < 30 for fitted in first.values())
     again = run(task, [fit_of(range(30), range(30, 60), "inner 0")], folder)
     assert np.array_equal(next(iter(again.values())).scores, first[inner].scores)
-    assert len(list(tmp_path.iterdir())) == 3
+    assert again[next(iter(again))].cpu_s == pytest.approx(first[inner].cpu_s)
+    assert len(list(tmp_path.iterdir())) == 5
     run(task, [inner], FitFolder(tmp_path, "another task"))
-    assert len(list(tmp_path.iterdir())) == 4
+    assert len(list(tmp_path.iterdir())) == 7
 
 
 def test_a_label_that_training_lacks_scores_zero(tmp_path: Path) -> None:
@@ -54,7 +56,7 @@ def test_a_fit_that_fails_is_named_and_the_others_are_kept(tmp_path: Path) -> No
     good = fit_of(range(40), range(40, 60))
     with pytest.raises(DataError, match=r"1 of 2 fits failed; the first: one, fold 7, test, seed 0: .*1 classes"):
         run(task, [bad, good], FitFolder(tmp_path, "t"))
-    assert len(list(tmp_path.iterdir())) == 2
+    assert len(list(tmp_path.glob("*.safetensors"))) == 2
 
 
 def test_a_damaged_score_file_is_refused_with_the_mend(tmp_path: Path) -> None:

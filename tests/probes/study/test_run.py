@@ -131,7 +131,9 @@ class Stops(Silent):
 
 
 def kept(folder: Path) -> dict[str, bytes]:
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    """Every file but what the fits cost, which is read off a clock."""
+    files = [path for path in folder.rglob("*") if path.is_file() and not path.name.endswith(".cost.json")]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
 def test_a_stopped_study_resumes_to_the_same_bytes_without_fitting_again(

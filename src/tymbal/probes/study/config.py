@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from tymbal.errors import UsageError
-from tymbal.evaluation import get_metric
+from tymbal.evaluation import METRICS, get_metric
 from tymbal.probes.config import ProbeConfig
 from tymbal.probes.heads import SolvedHead, get_head
 from tymbal.training import TrainingConfig
@@ -15,7 +15,7 @@ BASELINE = "baseline"
 
 @dataclass(frozen=True)
 class StudyConfig:
-    """Candidates are heads × layers; every choice among them is made inside the training folds.
+    """Candidates are heads × layers, or `probes`; every choice among them is made inside the training folds.
 
     Parameters
     ----------
@@ -29,10 +29,14 @@ class StudyConfig:
     where : "COLUMN=VALUE", examples to keep (one bird, say); None keeps all.
     least_groups : labels found in fewer groups of the split than this cannot be both trained on and tested: left out.
     inner_folds : grouped folds inside the training folds that candidates are compared on.
+    window_s, hop_s : with a multilabel probe, examples are windows over what the corpus covers, and carry the labels
+        of the events in them (`corpus.label_windows`); hop_s None: one window after the other. window_s None: an
+        example is a span of time with the labels of all events of just this span.
     frames : time bins that examples are pooled to before any head sees them; None keeps every frame.
     baseline_layer : the baseline is logistic regression on mean and standard deviation of this layer; None or a
         layer that is not stored: no baseline.
     probe : everything else about the candidates; its head, layers and seed are replaced.
+    probes : candidates by name in place of heads × layers; `probe` then gives the baseline its class weights alone.
     """
 
     label: str = "label"
@@ -46,9 +50,12 @@ class StudyConfig:
     where: str | None = None
     least_groups: int = 2
     inner_folds: int = 5
+    window_s: float | None = None
+    hop_s: float | None = None
     frames: int | None = 32
     baseline_layer: str | None = "mfcc"
     probe: ProbeConfig = field(default_factory=ProbeConfig)
+    probes: dict[str, ProbeConfig] = field(default_factory=dict)
 
     def check(self) -> None:
         """Raise UsageError naming the first field outside its range."""
@@ -60,19 +67,28 @@ class StudyConfig:
             ("inner_folds", self.inner_folds >= 2, "2 or more"),
             ("frames", self.frames is None or self.frames >= 1, "1 or more, or none"),
             ("where", self.where is None or "=" in self.where, "COLUMN=VALUE"),
-            ("probe.multilabel", not self.probe.multilabel, "one label per example"),
+            ("window_s", self.window_s is None or self.window_s > 0, "seconds above 0, or none"),
+            ("hop_s", self.hop_s is None or self.hop_s > 0, "seconds above 0, or none"),
+            ("window_s", self.window_s is None or self.probe.multilabel, "none, or a multilabel probe"),
         )
         for name, good, allowed in ranges:
             if not good:
                 value = getattr(self, name, True)
                 raise UsageError(f"{name} is {value!r}", where="StudyConfig", allowed=allowed)
-        get_metric(self.metric)
+        metric = get_metric(self.metric)
+        if self.probe.multilabel and metric.takes != "scores":
+            allowed = ", ".join(name for name, each in METRICS.items() if each.takes == "scores")
+            raise UsageError(f"metric is {self.metric!r}", where="StudyConfig of several labels", allowed=allowed)
         for head in self.heads:
             get_head(head)
-        self.probe.check()
+        for probe in (self.probe, *self.probes.values()):
+            get_head(probe.head)
+            probe.check()
 
     def candidates(self) -> dict[str, ProbeConfig]:
-        """The probes that compete, by name "HEAD-LAYERS"."""
+        """The probes that compete, by name "HEAD-LAYERS" where they have no own."""
+        if self.probes:
+            return dict(self.probes)
         return {
             f"{head}-{layers}": replace(
                 self.probe, head=head, layers=layers, options=self.probe.options if head == self.probe.head else {}
@@ -90,6 +106,7 @@ class StudyConfig:
             layers=(self.baseline_layer,),
             statistics=("mean", "std"),
             class_weight=self.probe.class_weight,
+            multilabel=self.probe.multilabel,
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,9 @@ import tymbal
 from tymbal.config import to_plain
 from tymbal.errors import DataError
 from tymbal.features import Examples
-from tymbal.jobs import Executor, Plan, Progress, Shard, ShardOutcomes, Worked, make_plan, run_job
+from tymbal.jobs import Executor, Plan, Progress, Shard, ShardOutcomes, Worked, make_plan, run_job, write_json
 from tymbal.probes.config import ProbeConfig
+from tymbal.probes.labels import Labels
 from tymbal.probes.pooling import CachedExamples
 from tymbal.probes.probe import Probe
 from tymbal.probes.study.config import with_seed
@@ -52,18 +54,22 @@ class Fit:
 
 @dataclass(frozen=True)
 class FitResult:
-    """Scores (tests, labels of the study) float32 of one fit, notes, and the probe itself for fits of part "test"."""
+    """Scores (tests, labels of the study) float32 of one fit, notes, and the probe itself for fits of part "test".
+
+    `cpu_s` : CPU seconds of fitting and scoring; the one thing here that differs from run to run.
+    """
 
     scores: NDArray[np.float32]
     notes: dict[str, Any]
     probe: Probe | None = None
+    cpu_s: float = 0.0
 
 
 class FitWork:
     """Works fits on examples in memory, or mapped from files where worker processes share them."""
 
     def __init__(
-        self, examples: Examples | Path, reference: tuple[str, ...], groups: list[str], labels: tuple[str, ...]
+        self, examples: Examples | Path, reference: Labels, groups: list[str], labels: tuple[str, ...]
     ) -> None:
         self._source, self._reference, self._groups, self._labels = examples, reference, groups, labels
         self._cached: CachedExamples | None = None
@@ -80,6 +86,7 @@ class FitWork:
         if self._cached is None:
             raise RuntimeError("called before prepare()")
         probe = Probe(with_seed(item.config, item.seed))
+        began_s = time.process_time()
         threads = torch.get_num_threads()
         torch.set_num_threads(1)  # these problems are small; and one thread sums in one order everywhere
         try:
@@ -90,7 +97,8 @@ class FitWork:
             torch.set_num_threads(threads)
         scores = np.zeros((len(item.test), len(self._labels)), dtype=np.float32)
         scores[:, [self._labels.index(name) for name in probe.labels_]] = found
-        return Worked(FitResult(scores, probe.notes_, probe if item.part == "test" else None))
+        cpu_s = time.process_time() - began_s
+        return Worked(FitResult(scores, probe.notes_, probe if item.part == "test" else None, cpu_s))
 
 
 @dataclass(frozen=True)
@@ -114,6 +122,17 @@ class FitFolder:
         """The fitted probe, kept for fits of part "test"; written before the scores."""
         return self.path / f"{shard.key}.probe.safetensors"
 
+    def cost_file(self, shard: Shard[Fit]) -> Path:
+        """What the fit cost: apart from the scores, whose bytes hold no clock."""
+        return self.path / f"{shard.key}.cost.json"
+
+    def cost_s(self, shard: Shard[Fit]) -> float:
+        """CPU seconds of a finished fit; 0 where they were not kept."""
+        try:
+            return float(json.loads(self.cost_file(shard).read_text(encoding="utf-8"))["cpu_s"])
+        except (OSError, ValueError, KeyError):
+            return 0.0
+
 
 def fit_all(
     fits: list[Fit], work: FitWork, folder: FitFolder, *, executor: Executor, title: str, progress: Progress | None
@@ -127,13 +146,14 @@ def fit_all(
     failures: list[str] = []
 
     def save(shard: Shard[Fit], outcomes: ShardOutcomes[FitResult]) -> None:
-        """The probe first: the scores' file says that the fit is finished."""
+        """The scores last: their file says that the fit is finished."""
         failures.extend(f"{failure.item}: {failure.message}" for failure in outcomes.failures)
         for outcome in outcomes.outcomes:
             if outcome.worked is not None:
                 fitted = outcome.worked.value
                 if fitted.probe is not None:
                     fitted.probe.save(folder.probe_file(shard))
+                write_json(folder.cost_file(shard), {"cpu_s": round(fitted.cpu_s, 4)})
                 state = {"fit": shard.items[0].name, "notes": fitted.notes}
                 write_tensors(folder.scores_file(shard), {"scores": torch.from_numpy(fitted.scores)}, state)
 
@@ -154,7 +174,7 @@ def fit_all(
     found = {}
     for shard in plan.shards:
         tensors, state = read_tensors(folder.scores_file(shard), mend=_MEND)
-        found[shard.items[0]] = FitResult(tensors["scores"].numpy(), state["notes"])
+        found[shard.items[0]] = FitResult(tensors["scores"].numpy(), state["notes"], cpu_s=folder.cost_s(shard))
     return found
 
 

@@ -6,7 +6,7 @@ import json
 import tomllib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,16 @@ from tymbal.probes.config import ProbeConfig
 from tymbal.probes.study.config import BASELINE, StudyConfig
 from tymbal.probes.study.fits import Fit, FitFolder, FitResult
 from tymbal.probes.study.nesting import Choice
-from tymbal.probes.study.results import METRICS, Scored, difference, gather, layer_weights, metrics_of, predictions
+from tymbal.probes.study.results import (
+    METRICS,
+    SET_METRICS,
+    Scored,
+    difference,
+    gather,
+    layer_weights,
+    metrics_of,
+    predictions,
+)
 from tymbal.probes.study.task import Task
 
 RUN, RESULTS, PREDICTIONS, READINGS = "run.toml", "results.json", "predictions.parquet", "test_reads.jsonl"
@@ -29,18 +38,26 @@ SELECTED = "selected"
 
 @dataclass(frozen=True)
 class Outcome:
-    """A study that has been fitted: its task, settings, probes with the baseline, test fits and choices."""
+    """A study that has been fitted: its task, settings, probes with the baseline, inner and test fits, and choices.
+
+    `earlier` : how many other studies read these test folds before.
+    """
 
     task: Task
     config: StudyConfig
     probes: Mapping[str, ProbeConfig]
+    inner: Mapping[Fit, FitResult]
     tested: Mapping[Fit, FitResult]
     choices: Mapping[str, Choice]
+    earlier: int = 0
 
     @property
     def metrics(self) -> tuple[str, ...]:
         """The metric that choices are made by, then the others."""
-        return tuple(dict.fromkeys((self.config.metric, *METRICS)))
+        others = SET_METRICS if self.task.multilabel else METRICS
+        # the best of one label is that label, so top-1 says nothing there
+        single = self.task.multilabel and len(self.task.labels) == 1
+        return tuple(dict.fromkeys((self.config.metric, *(name for name in others if not (single and name == "top1")))))
 
     def scored(self, probe: str) -> Scored:
         """Test scores of one probe, or with SELECTED of the probe picked for each fold."""
@@ -110,9 +127,7 @@ def _tested(config: StudyConfig) -> tuple[str, str, str | None]:
     return config.label, config.split, config.where
 
 
-def results_of(
-    outcome: Outcome, corpus: Corpus, store: FeatureStore, findings: Sequence[Finding], earlier: int
-) -> dict[str, Any]:
+def results_of(outcome: Outcome, corpus: Corpus, store: FeatureStore, findings: Sequence[Finding]) -> dict[str, Any]:
     """What results.json holds; plain values only."""
     task, config = outcome.task, outcome.config
     probes = {name: _probe_row(outcome, name) for name in outcome.probes}
@@ -124,6 +139,7 @@ def results_of(
             "where": config.where,
             "unit_name": task.unit_name,
             "labels": list(task.labels),
+            "multilabel": task.multilabel,
             "examples": len(task.reference),
             "groups": len(set(task.groups.tolist())),
             "metrics": list(selected),
@@ -136,10 +152,10 @@ def results_of(
             "inner_scores": {fold: choice.scores for fold, choice in outcome.choices.items()},
         },
         "baseline": BASELINE if BASELINE in outcome.probes else None,
-        "differences": _differences(outcome),
+        "differences": _differences(outcome, store.layers),
         "provenance": _provenance(corpus, store),
         "audit": _audit_rows(task, findings),
-        "test_reads": _reads(outcome, earlier),
+        "test_reads": _reads(outcome),
     }
 
 
@@ -158,15 +174,17 @@ def _probe_row(outcome: Outcome, name: str) -> dict[str, Any]:
     }
 
 
-def _differences(outcome: Outcome) -> list[dict[str, Any]]:
-    """Selected and every candidate against the baseline, and all layers against the last for each head."""
+def _differences(outcome: Outcome, layers: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Selected and every candidate against the baseline; all layers against the last of probes otherwise alike."""
     scored = {name: outcome.scored(name) for name in (SELECTED, *outcome.probes)}
     pairs = []
     if BASELINE in scored:
         pairs += [(name, BASELINE) for name in scored if name != BASELINE]
-    heads = outcome.config.heads
-    pairs += [(f"{head}-all", f"{head}-last") for head in heads if {f"{head}-all", f"{head}-last"} <= set(scored)]
-    metrics = dict.fromkeys((outcome.config.metric, "accuracy"))
+    bare = {name: digest(replace(config, layers=())) for name, config in outcome.probes.items()}
+    every = [name for name, config in outcome.probes.items() if config.layers == layers and len(layers) > 1]
+    last = {bare[name]: name for name, config in outcome.probes.items() if config.layers == layers[-1:]}
+    pairs += [(name, last[bare[name]]) for name in every if bare[name] in last]
+    metrics = dict.fromkeys((outcome.config.metric, "cmap" if outcome.task.multilabel else "accuracy"))
     return [difference(outcome.task, (a, scored[a]), (b, scored[b]), metric) for a, b in pairs for metric in metrics]
 
 
@@ -205,7 +223,7 @@ def _audit_rows(task: Task, findings: Sequence[Finding]) -> list[dict[str, str]]
     return rows + [{"code": code, "severity": severity, "message": message} for code, severity, message in task.notes]
 
 
-def _reads(outcome: Outcome, earlier: int) -> list[dict[str, Any]]:
+def _reads(outcome: Outcome) -> list[dict[str, Any]]:
     """One row per test fold: when it was read (after the choice), for which probes, how often before by others."""
     return [
         {
@@ -213,7 +231,7 @@ def _reads(outcome: Outcome, earlier: int) -> list[dict[str, Any]]:
             "examples": len(outcome.task.rows(fold)[1]),
             "picked_before_reading": choice.probe,
             "probes_scored": list(outcome.probes),
-            "earlier_studies": earlier,
+            "earlier_studies": outcome.earlier,
         }
         for fold, choice in outcome.choices.items()
     ]

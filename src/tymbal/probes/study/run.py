@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tymbal.config import digest, to_plain
-from tymbal.corpus import Corpus, audit
+from tymbal.corpus import Corpus, Finding, audit
 from tymbal.features import FeatureStore
 from tymbal.jobs import Progress, make_executor, write_json
 from tymbal.probes.config import ProbeConfig, choose_layers
@@ -15,7 +16,7 @@ from tymbal.probes.study.config import BASELINE, StudyConfig
 from tymbal.probes.study.fits import FitFolder, FitWork, SharedExamples, fit_all
 from tymbal.probes.study.nesting import choose, inner_fits, test_fits
 from tymbal.probes.study.record import Outcome, claim, log_reading, results_of, write_run
-from tymbal.probes.study.task import make_task
+from tymbal.probes.study.task import Task, make_task
 
 FITS, CHOICES = "fits", "choices.json"
 
@@ -41,37 +42,62 @@ def run_study(
 
     Another study in `out` raises UsageError; DataError as `make_task`, and where fits fail.
     """
-    config.check()
     out = Path(out)
+    outcome = fit_study(corpus, store, config, out, workers=workers, progress=progress)
+    findings = audit(corpus, label=config.label, split=config.split, workers=1) if audited else []
+    return keep_study(outcome, corpus, store, out, findings)
+
+
+def fit_study(
+    corpus: Corpus,
+    store: FeatureStore,
+    config: StudyConfig,
+    out: Path,
+    *,
+    workers: int | None = 1,
+    progress: Progress | None = None,
+    name: str = "",
+) -> Outcome:
+    """Fit what is not in `out` yet, choose, and test; `name` stands before the titles of progress. As `run_study`."""
+    config.check()
     task = make_task(corpus, store, config)
     candidates = _without_twins(
         {
-            name: replace(probe, layers=choose_layers(probe.layers, store.layers))
-            for name, probe in config.candidates().items()
+            each: replace(probe, layers=choose_layers(probe.layers, store.layers))
+            for each, probe in config.candidates().items()
         }
     )
     baseline = config.baseline(store.layers)
     probes = candidates | ({} if baseline is None else {BASELINE: baseline})
     identity = digest({"config": config, "task": task.digest, "probes": probes, "labels": task.labels})
     claim(out, config, identity, corpus, store)
-    folder = FitFolder(out / FITS, digest([task.digest, task.labels]))
+    folder = _folder(out, task)
     executor = make_executor(workers)
     with SharedExamples(task.examples, executor.workers, out) as shared:
         work = FitWork(shared, task.reference, task.groups.tolist(), task.labels)
         first = inner_fits(task, candidates, config.inner_folds)
-        title = "choosing inside the training folds"
+        title = f"{name}choosing inside the training folds"
         inner = fit_all(first, work, folder, executor=executor, title=title, progress=progress)
         choices = choose(task, inner, list(candidates), config.metric)
         write_json(out / CHOICES, {fold: to_plain(choice) for fold, choice in choices.items()})
         second = test_fits(task, probes, config.seeds)
         earlier = log_reading(corpus.path, config, task, identity)
-        title = "fitting and testing"
+        title = f"{name}fitting and testing"
         tested = fit_all(second, work, folder, executor=executor, title=title, progress=progress)
-    findings = audit(corpus, label=config.label, split=config.split, workers=1) if audited else []
-    outcome = Outcome(task, config, probes, tested, choices)
-    results = results_of(outcome, corpus, store, findings, earlier)
-    write_run(out, outcome, results, folder)
+    return Outcome(task, config, probes, inner, tested, choices, earlier)
+
+
+def keep_study(
+    outcome: Outcome, corpus: Corpus, store: FeatureStore, out: Path, findings: Sequence[Finding]
+) -> dict[str, Any]:
+    """Write the results of a fitted study into `out` and return what is in its results.json."""
+    results = results_of(outcome, corpus, store, findings)
+    write_run(out, outcome, results, _folder(out, outcome.task))
     return results
+
+
+def _folder(out: Path, task: Task) -> FitFolder:
+    return FitFolder(out / FITS, digest([task.digest, task.labels]))
 
 
 def _without_twins(candidates: dict[str, ProbeConfig]) -> dict[str, ProbeConfig]:
