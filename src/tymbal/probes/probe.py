@@ -16,7 +16,6 @@ from tymbal.features import Examples
 from tymbal.probes.config import ProbeConfig, choose_layers
 from tymbal.probes.fitting import Fitted, Inputs, fit_trained, predict_trained
 from tymbal.probes.fusions import get_fusion
-from tymbal.probes.fusions import get_fusion
 from tymbal.probes.grouping import validation_rows
 from tymbal.probes.heads import SolvedHead, TrainedHead, get_head, head_options
 from tymbal.probes.labels import LabelCoder, Labels

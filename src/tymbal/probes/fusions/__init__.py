@@ -7,9 +7,16 @@ from typing import Any
 from tymbal.config import from_plain
 from tymbal.errors import UsageError
 from tymbal.probes.fusions.base import AffineFusion, Fusion, FusionKind
+from tymbal.probes.fusions.concatenation import CONCATENATION
+from tymbal.probes.fusions.hierarchical_convolution import HIERARCHICAL_CONVOLUTION
+from tymbal.probes.fusions.layer_router import LAYER_ROUTER
+from tymbal.probes.fusions.normed_sum import NORMED_SUM
+from tymbal.probes.fusions.surface import SURFACE
+from tymbal.probes.fusions.tokens import TOKENS
 from tymbal.probes.fusions.weighted_sum import WEIGHTED_SUM, WeightedSum
 
-FUSIONS: dict[str, FusionKind] = {fusion.name: fusion for fusion in (WEIGHTED_SUM,)}
+_KINDS = (WEIGHTED_SUM, NORMED_SUM, CONCATENATION, SURFACE, HIERARCHICAL_CONVOLUTION, LAYER_ROUTER, TOKENS)
+FUSIONS: dict[str, FusionKind] = {fusion.name: fusion for fusion in _KINDS}
 
 
 def get_fusion(name: str) -> FusionKind:
@@ -26,8 +33,8 @@ def build_fusion(name: str, dims: tuple[int, ...], width: int | None, options: d
     """
     kind = get_fusion(name)
     chosen = fusion_options(kind, options)
-    if width is None or (len(dims) == 1 and kind is not WEIGHTED_SUM):
-        return WeightedSum(dims, width)
+    if width is None or len(dims) == 1:
+        return WeightedSum(dims, width, chosen if kind is WEIGHTED_SUM else None)
     return kind.build(dims, width, chosen)
 
 

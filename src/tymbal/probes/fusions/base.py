@@ -44,8 +44,13 @@ class Fusion(nn.Module):
         """How much each layer weighs, (layers,) summing to 1; None where the fusion has no such weights."""
         return None
 
+    def notes(self) -> dict[str, Any]:
+        """What the fusion learned, for the record."""
+        weights = self.weights()
+        return {"layer_weights": None if weights is None else weights.detach().tolist()}
+
     def filled(self, values: Tensor) -> Tensor:
-        """Values with the mean in place of what is not finite."""
+        """Values with the mean in place of what is not finite (zero where nothing is standardised)."""
         # One sum tells: copying values that are fine would cost more than all that follows.
         if torch.isfinite(values.detach().sum()):
             return values
@@ -72,6 +77,28 @@ class AffineFusion(Fusion):
         return reduced if affine is None else nn.functional.linear(reduced, *affine)
 
 
+def adapters_for(dims: Sequence[int], width: int) -> nn.ModuleList:
+    """One projection to `width` for layers of one size, as nothing but their content tells them apart; else each its
+    own."""
+    return nn.ModuleList([nn.Linear(size, width) for size in (dims[:1] if len(set(dims)) == 1 else dims)])
+
+
+def project_each(values: Tensor, fusion: Fusion, adapters: nn.ModuleList) -> list[Tensor]:
+    """Every layer of (..., sum of dims) standardised and projected, each (..., width)."""
+    sizes, projected = list(fusion.dims), []
+    centers, scales = torch.split(fusion.center, sizes), torch.split(fusion.scale, sizes)
+    for index, layer in enumerate(torch.split(values, sizes, dim=-1)):
+        adapter = adapters[index if len(adapters) > 1 else 0]
+        matrix, bias = adapter.weight * scales[index], adapter.bias  # type: ignore[operator]
+        projected.append(nn.functional.linear(layer - centers[index], matrix, bias))  # type: ignore[arg-type]
+    return projected
+
+
+@dataclass(frozen=True)
+class NoOptions:
+    """Nothing to set."""
+
+
 @dataclass(frozen=True)
 class FusionKind:
     """A way to fuse layers.
@@ -80,6 +107,7 @@ class FusionKind:
     ----------
     options : frozen dataclass of its settings, every field with a default.
     build : (dims, width, options) -> Fusion, for two layers or more.
+    summary : what it does, in a few words.
     norm : "config": frames are normalised as `ProbeConfig.norm` says; "layer": always over the values of each layer.
     ends : it takes the first and the last of the chosen layers only.
     """
@@ -87,6 +115,7 @@ class FusionKind:
     name: str
     options: type[Any]
     build: Callable[[tuple[int, ...], int, Any], Fusion]
+    summary: str
     norm: Literal["config", "layer"] = "config"
     ends: bool = False
 

@@ -64,34 +64,28 @@ class WeightedSum(AffineFusion):
     def reduce(self, values: Tensor) -> Tensor:
         """Layers of one size are summed before they are projected: the projection then is paid once, not per layer."""
         if not self.even:
-            return values
+            return values - self.center  # before the projection: large means would cost it digits
         scale = self.weights()[:, None] * self.scale.view(len(self.dims), -1)
         total = -(scale * self.center.view(len(self.dims), -1)).sum(dim=0)
-        for layer, factor in zip(values.split(self.dims, dim=-1), scale, strict=True):
+        for layer, factor in zip(torch.split(values, list(self.dims), dim=-1), scale, strict=True):
             total = torch.addcmul(total, layer, factor)
         return total
 
     def affine(self) -> tuple[Tensor, Tensor] | None:
         """The shared projection, or the weighted projections side by side."""
+        adapters = [adapter for adapter in self.adapters if isinstance(adapter, nn.Linear)]
         if self.even:
-            return (self.adapters[0].weight, self.adapters[0].bias) if len(self.adapters) else None  # type: ignore[return-value]
-        adapters = iter(self.adapters)
+            return (adapters[0].weight, adapters[0].bias) if adapters else None
         blocks, offset = [], torch.zeros_like(self.scale[:1])
-        for alpha, size, adapted, center, scale in zip(
-            self.weights(),
-            self.dims,
-            self.adapted,
-            self.center.split(self.dims),
-            self.scale.split(self.dims),
-            strict=True,
-        ):
-            adapter = next(adapters) if adapted else None
-            plain = torch.eye(size, dtype=scale.dtype) if adapter is None else adapter.weight
-            block = alpha * plain * scale  # type: ignore[operator]
-            blocks.append(block)
-            offset = offset - block @ center
+        scales = torch.split(self.scale, list(self.dims))
+        for index, alpha in enumerate(self.weights()):
+            adapter = adapters.pop(0) if self.adapted[index] else None
+            matrix = (
+                torch.eye(self.width, device=alpha.device, dtype=alpha.dtype) if adapter is None else adapter.weight
+            )
+            blocks.append(alpha * matrix * scales[index])
             if adapter is not None:
-                offset = offset + alpha * adapter.bias  # type: ignore[operator]
+                offset = offset + alpha * adapter.bias
         return torch.cat(blocks, dim=1), offset
 
 
@@ -99,4 +93,4 @@ def _build(dims: tuple[int, ...], width: int, options: WeightedSumOptions) -> We
     return WeightedSum(dims, width, options)
 
 
-WEIGHTED_SUM = FusionKind("weighted_sum", WeightedSumOptions, _build)
+WEIGHTED_SUM = FusionKind("weighted_sum", WeightedSumOptions, _build, "softmax layer weights on projected layers")

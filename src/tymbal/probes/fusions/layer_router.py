@@ -1,0 +1,69 @@
+"""Layer router: parts of the stream choose their layers independently."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from tymbal.errors import UsageError
+from tymbal.probes.fusions.base import AffineFusion, FusionKind, adapters_for
+
+
+@dataclass(frozen=True)
+class LayerRouterOptions:
+    """heads : parts of the stream with layer weights of their own; the width of the probe must divide by them."""
+
+    heads: int = 8
+
+
+class LayerRouter(AffineFusion):
+    """z = [z_1; ...; z_H], z_h = sum over layers l of softmax(r_h)_l (P_l x_l + b_l)_h; r starts at 0.
+
+    Per-head routing over layers (LIMe: Gerasimov et al. 2025, arXiv 2502.09245), of the stream instead of keys and
+    values inside the encoder: one probe can take pitch from a low layer and identity from a high one.
+    """
+
+    def __init__(self, dims: tuple[int, ...], width: int, options: LayerRouterOptions) -> None:
+        super().__init__(dims, width)
+        if options.heads < 1 or width % options.heads:
+            raise UsageError(
+                f"{options.heads} heads do not divide width {width}",
+                where="layer_router",
+                mend="Change heads in fusion_options, or dim.",
+            )
+        self.logits = nn.Parameter(torch.zeros(options.heads, len(dims)))
+        self.adapters = adapters_for(dims, width)
+
+    def routes(self) -> Tensor:
+        """Weights (heads, layers), rows summing to 1."""
+        return torch.softmax(self.logits, dim=1)
+
+    def weights(self) -> Tensor:
+        """The heads' weights on average."""
+        return self.routes().mean(dim=0)
+
+    def notes(self) -> dict[str, Any]:
+        """The average, and every head's own weights."""
+        return super().notes() | {"head_layer_weights": self.routes().detach().tolist()}
+
+    def reduce(self, values: Tensor) -> Tensor:
+        """Centred values."""
+        return values - self.center
+
+    def affine(self) -> tuple[Tensor, Tensor]:
+        """Every row of the projections with the weights of its head."""
+        rows = self.routes().repeat_interleave(self.width // len(self.logits), dim=0)  # (width, layers)
+        blocks, offset = [], torch.zeros_like(rows[:, 0])
+        for index, scale in enumerate(torch.split(self.scale, list(self.dims))):
+            adapter = self.adapters[index if len(self.adapters) > 1 else 0]
+            blocks.append(rows[:, index, None] * adapter.weight * scale)  # type: ignore[operator]
+            offset = offset + rows[:, index] * adapter.bias  # type: ignore[operator]
+        return torch.cat(blocks, dim=1), offset
+
+
+LAYER_ROUTER = FusionKind(
+    "layer_router", LayerRouterOptions, LayerRouter, "softmax layer weights of its own for every part of the stream"
+)
