@@ -6,9 +6,10 @@ import time
 
 import numpy as np
 import pytest
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 from tymbal.errors import DataError, UsageError
-from tymbal.evaluation import METRICS, estimate, estimate_classes, holm, paired_difference, seed_spread
+from tymbal.evaluation import METRICS, estimate, estimate_classes, estimate_labels, holm, paired_difference, seed_spread
 from tymbal.evaluation.intervals import resample
 from tymbal.evaluation.problem import make_problem
 
@@ -204,3 +205,31 @@ def test_two_thousand_resamples_of_map_within_seconds() -> None:
     begin = time.process_time()
     estimate("accuracy", reference, scores.argmax(axis=1), groups=None, unit_name="call")
     assert time.process_time() - begin < 0.5  # about 10 ms
+
+
+def test_labels_of_sets_have_their_own_average_precision() -> None:
+    random = np.random.default_rng(3)
+    groups = [f"s{row // 10}" for row in range(200)]
+    truth = random.random((200, 3)) < np.array([0.3, 0.0, 1.0])
+    truth[:, 0] &= np.arange(200) < 60  # in six sessions alone: no interval
+    scores = random.random((200, 3)) + 0.3 * truth
+    found = estimate_labels(truth, scores, ["few", "never", "always"], groups=groups, unit_name="session")
+    ap, auroc = found["few"]["ap"], found["few"]["auroc"]
+    assert ap is not None
+    assert auroc is not None
+    assert ap.value == pytest.approx(average_precision_score(truth[:, 0], scores[:, 0]))
+    assert auroc.value == pytest.approx(roc_auc_score(truth[:, 0], scores[:, 0]))
+    assert (ap.low, ap.units) == (None, 6)
+    assert found["never"] == {"ap": None, "auroc": None}
+    always = found["always"]["ap"]
+    assert found["always"]["auroc"] is None
+    assert always is not None
+    assert (always.value, always.units) == (1.0, 20)
+    truth[:, 0] = random.random(200) < 0.3
+    whole = estimate_labels(truth, scores, ["few", "never", "always"], groups=groups, unit_name="session")["few"]["ap"]
+    assert whole is not None
+    assert whole.low is not None
+    assert whole.high is not None
+    assert whole.low < whole.value < whole.high
+    with pytest.raises(DataError, match="2 labels for 3 columns"):
+        estimate_labels(truth, scores, ["few", "never"], groups=groups, unit_name="session")

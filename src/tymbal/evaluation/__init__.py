@@ -1,5 +1,6 @@
 """Metrics with intervals: numpy and polars in, Estimates out. No torch, no drawing."""
 
+from tymbal.evaluation.calibration import CALIBRATION, estimate_calibration, reliability
 from tymbal.evaluation.clustering import CLUSTERING, cluster, estimate_clustering
 from tymbal.evaluation.contrasts import Judged, contrast, estimate_ratio
 from tymbal.evaluation.counting import confusion, per_class
@@ -10,6 +11,7 @@ from tymbal.evaluation.intervals import (
     SeedSpread,
     estimate,
     estimate_classes,
+    estimate_labels,
     holm,
     paired_difference,
     seed_spread,
@@ -19,6 +21,7 @@ from tymbal.evaluation.problem import encode
 from tymbal.evaluation.retrieval import RETRIEVAL, Retrieved, estimate_mean, estimate_retrieval, retrieve
 
 __all__ = [
+    "CALIBRATION",
     "CLUSTERING",
     "METRICS",
     "MIN_UNITS",
@@ -34,8 +37,10 @@ __all__ = [
     "contrast",
     "encode",
     "estimate",
+    "estimate_calibration",
     "estimate_classes",
     "estimate_clustering",
+    "estimate_labels",
     "estimate_mean",
     "estimate_ratio",
     "estimate_retrieval",
@@ -44,6 +49,7 @@ __all__ = [
     "measure",
     "paired_difference",
     "per_class",
+    "reliability",
     "retrieve",
     "seed_spread",
 ]

@@ -22,7 +22,8 @@ from scipy import stats
 from tymbal.errors import DataError, UsageError
 from tymbal.evaluation.counting import class_shares, class_statistics
 from tymbal.evaluation.metrics import Metric, Prepared, get_metric
-from tymbal.evaluation.problem import Floats, Problem, encode, number_units
+from tymbal.evaluation.problem import Floats, Problem, encode, make_problem, number_units
+from tymbal.evaluation.ranking import Ranked
 
 MIN_UNITS = 8  # below it no interval is lawful
 SHOWN_UNITS = 50  # up to this many each unit's own value is kept
@@ -175,6 +176,43 @@ def estimate_classes(
             draws = np.concatenate([block[name][:, number] for block in blocks])
             row[name] = None if math.isnan(value) else _class_estimate(value, draws, units, unit_name)
         result[str(label)] = row
+    return result
+
+
+def estimate_labels(
+    reference: Any,
+    scores: Any,
+    labels: Sequence[object],
+    *,
+    groups: Sequence[object] | None,
+    unit_name: str,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> dict[str, dict[str, Estimate | None]]:
+    """Average precision and AUROC of each label of examples that may carry several or none; no threshold is needed.
+
+    reference (n, labels) booleans, scores (n, labels). Returns {label: {"ap": Estimate | None, "auroc": ...}}, None
+    where no example carries the label, or for AUROC every one. Units and intervals of a label as `estimate_classes`.
+    """
+    _check(resamples, CONFIDENCE)
+    problem = make_problem("scores", reference, scores, groups)
+    member = problem.membership()
+    if member.shape[1] != len(labels):
+        raise DataError(f"{len(labels)} labels for {member.shape[1]} columns", where="estimate_labels", allowed="equal")
+    held = (problem.per_unit(member.astype(np.float64)) > 0).sum(axis=0)
+    result: dict[str, dict[str, Estimate | None]] = {str(label): {} for label in labels}
+    for name, auroc in (("ap", False), ("auroc", True)):
+        ranked = Ranked(problem, auroc=auroc, absent_is_zero=False)
+        kept = [number for number in range(len(labels)) if number not in ranked.left_out]
+        values = ranked.per_class(np.ones((1, problem.units)))[0]
+        blocks = [ranked.per_class(weights) for weights in _multiplicities(problem.units, resamples, seed)]
+        draws = np.concatenate(blocks)
+        for number, label in enumerate(labels):
+            result[str(label)][name] = None
+            if number in kept:
+                place = kept.index(number)
+                found = _class_estimate(float(values[place]), draws[:, place], int(held[number]), unit_name)
+                result[str(label)][name] = found
     return result
 
 
