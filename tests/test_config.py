@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tymbal.config import digest, dumps, from_plain, load, to_plain
-from tymbal.errors import ConfigError
+from tymbal.config import check_fields, digest, dumps, from_plain, load, to_plain
+from tymbal.errors import ConfigError, UsageError
 
 
 @dataclass(frozen=True)
@@ -106,3 +107,35 @@ def test_digests_do_not_depend_on_order_or_process() -> None:
     assert len(found) == 1
     with pytest.raises(ValueError, match="JSON"):
         digest(float("nan"))
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"name": 3}, "Outer: name is 3 (allowed: a text)"),
+        ({"share": "much"}, "Outer: share is 'much' (allowed: a number)"),
+        ({"share": True}, "Outer: share is True (allowed: a number)"),
+        ({"layers": "last"}, "Outer: layers is 'last' (allowed: several, in a tuple such as ('...',))"),
+        ({"layers": ("a", 1)}, "Outer: layers is ('a', 1) (allowed: several, in a tuple such as ('...',))"),
+        ({"limit": 1.5}, "Outer: limit is 1.5 (allowed: a whole number or None)"),
+        ({"inner": {"rate": 1}}, "Outer: inner is {'rate': 1} (allowed: Inner)"),
+    ],
+)
+def test_a_field_of_another_kind_is_named(fields: dict[str, Any], told: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        check_fields(Outer(**fields))
+    assert str(caught.value) == told
+    assert caught.value.parameter == next(iter(fields))
+
+
+def test_ranges_are_asked_once_kinds_are_right() -> None:
+    def ranges(config: Outer) -> Iterator[tuple[str, bool, str]]:
+        yield "share", config.share < 1, "below 1"
+
+    check_fields(Outer(layers=["a", "b"], share=0), ranges(Outer()))  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match=r"share is 2 .allowed: below 1"):
+        check_fields(Outer(share=2), ranges(Outer(share=2)))
+    with pytest.raises(UsageError, match="a number"):
+        check_fields(Outer(share="2"), ranges(Outer(share="2")))  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match=r"kind is 'fft' .allowed: mel, pcen"):
+        check_fields(Inner(kind="fft"))  # type: ignore[arg-type]

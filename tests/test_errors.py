@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from pathlib import Path
 
 import pytest
 
@@ -20,12 +21,23 @@ def test_the_message_has_every_part_in_one_line() -> None:
     assert error.args == (str(error),)
 
 
+def test_a_parameter_is_told_by_the_name_its_reader_knows() -> None:
+    error = UsageError("segment_s is -1", where="embed", allowed="above 0", parameter="segment_s")
+    assert str(error) == "embed: segment_s is -1 (allowed: above 0)"
+    assert error.told("--segment") == "--segment is -1 (allowed: above 0)"
+    error = UsageError("no layer 'x'", parameter="layers", mend="Ask for another.")
+    assert str(error) == "layers: no layer 'x'. Ask for another."
+    assert error.told("--layers") == "--layers: no layer 'x'. Ask for another."
+    assert UsageError("no", where=Path("a.csv"), parameter="label").told("--label") == "a.csv: --label: no"
+
+
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_errors_cross_processes_whole(kind: type[TymbalError]) -> None:
-    error = kind("what", where="file.wav", allowed=("a", "b"), mend="Mend it.")
+    error = kind("what", where="file.wav", allowed=("a", "b"), mend="Mend it.", parameter="x")
     again = pickle.loads(pickle.dumps(error))
     assert type(again) is kind
     assert (again.what, again.where, again.allowed, again.mend) == ("what", "file.wav", ("a", "b"), "Mend it.")
+    assert again.parameter == "x"
     assert str(again) == str(error)
 
 

@@ -6,11 +6,13 @@ import dataclasses
 import hashlib
 import json
 import tomllib
+import types
 import typing
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
-from tymbal.errors import ConfigError
+from tymbal.errors import ConfigError, UsageError
 
 T = TypeVar("T")
 
@@ -73,6 +75,61 @@ def _dataclasses_in(kind: Any) -> list[type[Any]]:
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
         return [kind]
     return [found for part in typing.get_args(kind) for found in _dataclasses_in(part)]
+
+
+def check_fields(config: Any, ranges: Iterable[tuple[str, bool, str]] = (), *, where: str | None = None) -> None:
+    """Raise UsageError naming the first field of a dataclass that is of another kind or outside its range.
+
+    `ranges` are (field, whether it is good, what is allowed), and may be a generator: it is asked only where every
+    field is of the kind that it is annotated with. `where` is how messages call the dataclass, its name by default.
+    """
+    where = where or type(config).__name__
+    hints = typing.get_type_hints(type(config))
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if not _is_a(hints[field.name], value):
+            raise _bad(field.name, value, where, _kind(hints[field.name]))
+    for name, good, allowed in ranges:
+        if not good:
+            raise _bad(name, getattr(config, name, None), where, allowed)
+
+
+def _bad(name: str, value: object, where: str, allowed: str) -> UsageError:
+    return UsageError(f"{name} is {value!r}", where=where, allowed=allowed, parameter=name)
+
+
+def _is_a(hint: Any, value: object) -> bool:
+    """Whether a value is what an annotation says; lists pass for tuples, whole numbers for numbers."""
+    origin, inside = typing.get_origin(hint), typing.get_args(hint)
+    if hint is Any or hint is None or hint is type(None):
+        return hint is Any or value is None
+    if origin in (typing.Union, types.UnionType):
+        return any(_is_a(part, value) for part in inside)
+    if origin is Literal:
+        return value in inside
+    if origin is tuple:
+        if not isinstance(value, list | tuple):
+            return False
+        wanted = inside[:1] * len(value) if inside[1:] == (Ellipsis,) else inside
+        return len(wanted) == len(value) and all(_is_a(part, item) for part, item in zip(wanted, value, strict=True))
+    if hint in (int, float):
+        return isinstance(value, int if hint is int else int | float) and not isinstance(value, bool)
+    return isinstance(value, origin or hint)
+
+
+_KINDS = {int: "a whole number", float: "a number", str: "a text", bool: "True or False", dict: "a dictionary"}
+
+
+def _kind(hint: Any) -> str:
+    """An annotation in words."""
+    origin, inside = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join("None" if part is type(None) else _kind(part) for part in inside)
+    if origin is Literal:
+        return ", ".join(str(value) for value in inside)
+    if origin is tuple:
+        return "several, in a tuple such as " + ("('...',)" if inside[0] is str else "(1,)")
+    return _KINDS.get(origin or hint, getattr(hint, "__name__", str(hint)))
 
 
 def dumps(value: object) -> str:

@@ -18,18 +18,44 @@ class TymbalError(Exception):
     where : the file, table row, parameter or argument at fault.
     allowed : what would have been accepted.
     mend : what to do next.
+    parameter : the argument or field at fault as it is called in Python; a front end may call it otherwise (`told`).
     """
 
     exit_code = 1
 
-    def __init__(self, what: str, *, where: object = None, allowed: object = None, mend: str | None = None) -> None:
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: object = None,
+        allowed: object = None,
+        mend: str | None = None,
+        parameter: str | None = None,
+    ) -> None:
         self.what, self.where, self.allowed, self.mend = what, where, allowed, mend
+        self.parameter = parameter
         super().__init__(self.message)
 
     @property
     def message(self) -> str:
         """The whole message on one line: where: what (allowed: ...). Mend."""
-        head = f"{self.where}: {self.what}" if self.where is not None else self.what
+        what = self.what
+        if self.parameter is not None and self.where is None and not self._named:
+            what = f"{self.parameter}: {what}"
+        return self._line(what, self.where)
+
+    def told(self, name: str) -> str:
+        """The message for people who know the parameter at fault as `name` ("--segment"), and no class of Python."""
+        what = f"{name}{self.what[len(self.parameter or '') :]}" if self._named else f"{name}: {self.what}"
+        return self._line(what, None if isinstance(self.where, str) else self.where)
+
+    @property
+    def _named(self) -> bool:
+        """Whether the fault begins with the name of the parameter."""
+        return self.parameter is not None and self.what.startswith(f"{self.parameter} ")
+
+    def _line(self, what: str, where: object) -> str:
+        head = f"{where}: {what}" if where is not None else what
         if self.allowed is not None:
             head += f" (allowed: {self.allowed})"
         return f"{head}. {self.mend}" if self.mend else head
@@ -39,11 +65,13 @@ class TymbalError(Exception):
 
     def __reduce__(self) -> tuple[object, ...]:
         # Keyword-only arguments: the default pickling of exceptions would lose them between processes.
-        return (_rebuild, (type(self), self.what, self.where, self.allowed, self.mend))
+        return (_rebuild, (type(self), self.what, self.where, self.allowed, self.mend, self.parameter))
 
 
-def _rebuild(kind: type[TymbalError], what: str, where: object, allowed: object, mend: str | None) -> TymbalError:
-    return kind(what, where=where, allowed=allowed, mend=mend)
+def _rebuild(
+    kind: type[TymbalError], what: str, where: object, allowed: object, mend: str | None, parameter: str | None
+) -> TymbalError:
+    return kind(what, where=where, allowed=allowed, mend=mend, parameter=parameter)
 
 
 class UsageError(TymbalError, ValueError):

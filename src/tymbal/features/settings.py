@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypedDict
 
+from tymbal.config import check_fields
 from tymbal.encoders.contract import Encoder, LayerSpec
 from tymbal.encoders.windows import RateLayout, rate_layout
-from tymbal.errors import EncoderError, UsageError
+from tymbal.errors import EncoderError
 
 Precision = Literal["float16", "float32"]
 Channels = Literal["auto", "mix", "each"]
@@ -57,21 +58,14 @@ class EmbedConfig:
     def __post_init__(self) -> None:
         if not isinstance(self.layers, str):
             object.__setattr__(self, "layers", tuple(self.layers))
-        checks: tuple[tuple[str, bool, str], ...] = (
-            ("frames", self.frames is None or self.frames >= 1, "1 or more, or none"),
-            ("segment_s", math.isfinite(self.segment_s) and self.segment_s > 0, "seconds above 0"),
-            (
-                "margin_s",
-                self.margin_s is None or (math.isfinite(self.margin_s) and self.margin_s >= 0),
-                "seconds of 0 or more, or none for the receptive field of the local layers",
-            ),
-            ("precision", self.precision in ("float16", "float32"), "float16, float32"),
-            ("sample_rate_hz", self.sample_rate_hz is None or self.sample_rate_hz >= 1, "hertz of 1 or more, or none"),
-            ("channels", self.channels in ("auto", "mix", "each"), "auto, mix, each"),
-        )
-        for name, good, allowed in checks:
-            if not good:
-                raise UsageError(f"{name} is {getattr(self, name)!r}", where="embed", allowed=allowed)
+        check_fields(self, self._ranges(), where="embed")
+
+    def _ranges(self) -> Iterator[tuple[str, bool, str]]:
+        margin = self.margin_s is None or (math.isfinite(self.margin_s) and self.margin_s >= 0)
+        yield "frames", self.frames is None or self.frames >= 1, "1 or more, or none"
+        yield "segment_s", math.isfinite(self.segment_s) and self.segment_s > 0, "seconds above 0"
+        yield "margin_s", margin, "seconds of 0 or more, or none for the receptive field of the local layers"
+        yield "sample_rate_hz", self.sample_rate_hz is None or self.sample_rate_hz >= 1, "hertz of 1 or more, or none"
 
 
 def pick_layers(specs: Sequence[LayerSpec], wanted: str | Sequence[str]) -> tuple[LayerSpec, ...]:
@@ -88,7 +82,7 @@ def pick_layers(specs: Sequence[LayerSpec], wanted: str | Sequence[str]) -> tupl
     unknown = [name for name in chosen if name not in names]
     if unknown or not chosen:
         what = f"no layer {unknown[0]!r}" if unknown else "no layer asked for"
-        raise EncoderError(what, where="layers", allowed="all, last, " + ", ".join(names))
+        raise EncoderError(what, parameter="layers", allowed="all, last, " + ", ".join(names))
     return tuple(spec for spec in specs if spec.name in chosen)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from tymbal.errors import DataError, UsageError
+from tymbal.config import check_fields
+from tymbal.errors import DataError
 from tymbal.probes.fusions import fusion_options, get_fusion
 from tymbal.training import TrainingConfig
 
@@ -53,24 +54,19 @@ class ProbeConfig:
     fusion_options: dict[str, Any] = field(default_factory=dict)
 
     def check(self) -> None:
-        """Raise UsageError naming the first field outside its range; the head's options are checked by the head.
+        """Raise UsageError naming the first field of another kind or outside its range.
 
-        ConfigError names an option that the fusion has not.
+        The head's options are checked by the head; ConfigError names an option that the fusion has not.
         """
-        unknown = [name for name in self.statistics if name not in STATISTICS]
-        ranges: tuple[tuple[str, bool, str], ...] = (
-            ("layers", bool(self.layers), "last, all, or names of layers"),
-            ("class_weight", self.class_weight in ("none", "balanced"), "none, balanced"),
-            ("statistics", bool(self.statistics) and not unknown, ", ".join(STATISTICS)),
-            ("norm", self.norm in ("standard", "layer"), "standard, layer"),
-            ("dim", self.dim >= 1, "1 or more"),
-            ("validation_fraction", 0 < self.validation_fraction < 1, "above 0, below 1"),
-        )
-        for name, good, allowed in ranges:
-            if not good:
-                raise UsageError(f"{name} is {getattr(self, name)!r}", where="ProbeConfig", allowed=allowed)
+        check_fields(self, self._ranges())
         fusion_options(get_fusion(self.fusion), self.fusion_options)
         self.training.check()
+
+    def _ranges(self) -> Iterator[tuple[str, bool, str]]:
+        yield "layers", bool(self.layers), "last, all, or names of layers"
+        yield "statistics", bool(self.statistics) and set(self.statistics) <= set(STATISTICS), ", ".join(STATISTICS)
+        yield "dim", self.dim >= 1, "1 or more"
+        yield "validation_fraction", 0 < self.validation_fraction < 1, "above 0, below 1"
 
 
 def choose_layers(wanted: str | Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
@@ -87,7 +83,7 @@ def choose_layers(wanted: str | Sequence[str], names: Sequence[str]) -> tuple[st
     if missing:
         raise DataError(
             f"no layer {missing[0]!r} among the features",
-            where="layers",
+            parameter="layers",
             allowed="last, all, " + ", ".join(names),
             mend="Embed again with this layer, or ask for another.",
         )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from tymbal.errors import UsageError
+from tymbal.config import check_fields
 
 
 @dataclass(frozen=True)
@@ -44,21 +45,17 @@ class TrainingConfig:
     checkpoint_steps: int | None = None
 
     def check(self) -> None:
-        """Raise UsageError naming the first field outside its range."""
-        ranges: tuple[tuple[str, bool, str], ...] = (
-            ("epochs", self.epochs >= 1, "1 or more"),
-            ("batch_size", self.batch_size >= 1, "1 or more"),
-            ("learning_rate", 0 < self.learning_rate < float("inf"), "a number above 0"),
-            ("weight_decay", self.weight_decay >= 0, "0 or more"),
-            ("warmup_epochs", self.warmup_epochs >= 0, "0 or more"),
-            ("final_fraction", 0 <= self.final_fraction <= 1, "0 to 1"),
-            ("clip", self.clip is None or self.clip > 0, "a number above 0, or none"),
-            ("patience", self.patience is None or self.patience >= 1, "1 or more, or none"),
-            ("direction", self.direction in ("min", "max"), "min, max"),
-            ("ema_decay", self.ema_decay is None or 0 <= self.ema_decay < 1, "0 to below 1, or none"),
-            ("precision", self.precision in ("float32", "bfloat16"), "float32, bfloat16"),
-            ("checkpoint_steps", self.checkpoint_steps is None or self.checkpoint_steps >= 1, "1 or more, or none"),
-        )
-        for name, good, allowed in ranges:
-            if not good:
-                raise UsageError(f"{name} is {getattr(self, name)!r}", where="TrainingConfig", allowed=allowed)
+        """Raise UsageError naming the first field that is of another kind or outside its range."""
+        check_fields(self, self._ranges())
+
+    def _ranges(self) -> Iterator[tuple[str, bool, str]]:
+        yield "epochs", self.epochs >= 1, "1 or more"
+        yield "batch_size", self.batch_size >= 1, "1 or more"
+        yield "learning_rate", 0 < self.learning_rate < float("inf"), "a number above 0"
+        yield "weight_decay", self.weight_decay >= 0, "0 or more"
+        yield "warmup_epochs", self.warmup_epochs >= 0, "0 or more"
+        yield "final_fraction", 0 <= self.final_fraction <= 1, "0 to 1"
+        yield "clip", self.clip is None or self.clip > 0, "a number above 0, or none"
+        yield "patience", self.patience is None or self.patience >= 1, "1 or more, or none"
+        yield "ema_decay", self.ema_decay is None or 0 <= self.ema_decay < 1, "0 to below 1, or none"
+        yield "checkpoint_steps", self.checkpoint_steps is None or self.checkpoint_steps >= 1, "1 or more, or none"

@@ -41,7 +41,9 @@ class Runtime:
     def __post_init__(self) -> None:
         if self.precision not in get_args(Precision):
             allowed = ", ".join(get_args(Precision))
-            raise UsageError(f"precision is {self.precision!r}", where="Runtime", allowed=allowed)
+            raise UsageError(
+                f"precision is {self.precision!r}", where="Runtime", allowed=allowed, parameter="precision"
+            )
 
 
 def with_runtime(encoder: Encoder, runtime: Runtime, *, fast_bfloat16: bool | None = None) -> Encoder:
