@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tymbal.probes.config import ProbeConfig
-from tymbal.probes.fusions import build_fusion, get_fusion
+from tymbal.probes.fusions import AffineFusion, build_fusion, get_fusion
 from tymbal.probes.heads import TrainedHead, head_options
+from tymbal.probes.heads.attending import AttendingHead, negative_entropy
 from tymbal.probes.labels import class_weights
 from tymbal.probes.pooling import Array, CachedExamples, Mask
 from tymbal.training import derive_seed, seeded, train
@@ -33,9 +34,19 @@ class ProbeModule(nn.Module):
 
     def forward(self, values: Tensor, mask: Tensor | None = None) -> Tensor:
         """Logits (batch, classes) of (batch, sum of dims), or of (batch, frames, sum of dims) and a mask."""
-        fused = self.fusion(values)
-        out: Tensor = self.head(fused) if mask is None else self.head(fused, self.fusion.mask(mask))
-        return out
+        return self.attend(values, mask)[0]
+
+    def attend(self, values: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        """Logits, and where an attention head attended, (batch, maps, frames of the fusion); None for other heads."""
+        if mask is None:
+            return self.head(self.fusion(values)), None
+        mask = self.fusion.mask(mask)
+        if not isinstance(self.head, AttendingHead):
+            return self.head(self.fusion(values), mask), None
+        if isinstance(self.fusion, AffineFusion):  # such heads may pool before they project
+            reduced, affine = self.fusion.halves(values)
+            return self.head.attend(reduced, mask, affine)
+        return self.head.attend(self.fusion(values), mask)
 
 
 @dataclass(frozen=True)
@@ -126,8 +137,12 @@ def fit_trained(
         module.fusion.scale.copy_(torch.from_numpy(scale))
     weight = torch.from_numpy(_loss_weights(targets[rows], config))
 
+    entropy = module.head.entropy if isinstance(module.head, AttendingHead) else 0.0
+
     def loss(network: nn.Module, batch: tuple[Tensor, Tensor | None, Tensor]) -> Tensor:
-        return classification_loss(network(batch[0], batch[1]), batch[2], weight, config.multilabel)
+        logits, attention = network.attend(batch[0], batch[1])  # type: ignore[operator]
+        value = classification_loss(logits, batch[2], weight, config.multilabel)
+        return value if attention is None or not entropy else value + entropy * negative_entropy(attention)
 
     def validate(network: nn.Module) -> Mapping[str, float]:
         """Loss and accuracy on the watched examples; "score" is the accuracy, equal ones told apart by the loss.

@@ -11,11 +11,12 @@ from tymbal.probes import HEADS, Probe, ProbeConfig
 from tymbal.probes.heads import get_head, head_options
 from tymbal.training import TrainingConfig
 
+SMALL = {"moment": {"size": 48}, "mlp": {"hidden": (32,)}, "lstm": {"hidden": 16}}  # small enough for tests
 QUICK = TrainingConfig(epochs=15, warmup_epochs=1, batch_size=16, learning_rate=5e-3)
 
 
 def config(head: str, **fields: object) -> ProbeConfig:
-    return ProbeConfig(head=head, dim=16, training=QUICK, **fields)  # type: ignore[arg-type]
+    return ProbeConfig(head=head, options=SMALL.get(head, {}), dim=16, training=QUICK, **fields)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("head", sorted(HEADS))
@@ -77,7 +78,7 @@ def test_the_same_seed_gives_the_same_bits_and_a_saved_probe_too(head: str, tmp_
 
 
 def test_unknown_heads_and_options_are_named() -> None:
-    with pytest.raises(UsageError, match=r"unknown head 'svm'.*linear, attention"):
+    with pytest.raises(UsageError, match=r"unknown head 'svm'.*linear, mlp, attention"):
         get_head("svm")
     with pytest.raises(ConfigError, match=r"unknown field 'queries' for LinearOptions"):
         head_options(get_head("linear"), {"queries": 3})

@@ -71,9 +71,13 @@ class AffineFusion(Fusion):
         """Matrix (width, inner) and offset (width,) that make the stream out of what `reduce` gives; None: nothing."""
         raise NotImplementedError
 
+    def halves(self, values: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor] | None]:
+        """What `reduce` gives, and the map that makes the stream out of it."""
+        return self.reduce(self.filled(values)), self.affine()
+
     def forward(self, values: Tensor) -> Tensor:
         """The stream, (..., width)."""
-        reduced, affine = self.reduce(self.filled(values)), self.affine()
+        reduced, affine = self.halves(values)
         return reduced if affine is None else nn.functional.linear(reduced, *affine)
 
 
@@ -107,7 +111,6 @@ class FusionKind:
     ----------
     options : frozen dataclass of its settings, every field with a default.
     build : (dims, width, options) -> Fusion, for two layers or more.
-    summary : what it does, in a few words.
     norm : "config": frames are normalised as `ProbeConfig.norm` says; "layer": always over the values of each layer.
     ends : it takes the first and the last of the chosen layers only.
     """
@@ -115,7 +118,6 @@ class FusionKind:
     name: str
     options: type[Any]
     build: Callable[[tuple[int, ...], int, Any], Fusion]
-    summary: str
     norm: Literal["config", "layer"] = "config"
     ends: bool = False
 

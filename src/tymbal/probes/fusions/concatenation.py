@@ -40,6 +40,4 @@ class Concatenation(AffineFusion):
         return torch.mul(self.projection.weight, self.scale), self.projection.bias
 
 
-CONCATENATION = FusionKind(
-    "concatenation", ConcatenationOptions, Concatenation, "all layers side by side, each with its own matrix"
-)
+CONCATENATION = FusionKind("concatenation", ConcatenationOptions, Concatenation)

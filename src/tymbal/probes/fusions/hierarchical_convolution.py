@@ -59,5 +59,4 @@ HIERARCHICAL_CONVOLUTION = FusionKind(
     "hierarchical_convolution",
     HierarchicalConvolutionOptions,
     HierarchicalConvolution,
-    "convolutions along the layers, not linear: neighbours in depth combine",
 )

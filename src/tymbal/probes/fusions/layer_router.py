@@ -64,6 +64,4 @@ class LayerRouter(AffineFusion):
         return torch.cat(blocks, dim=1), offset
 
 
-LAYER_ROUTER = FusionKind(
-    "layer_router", LayerRouterOptions, LayerRouter, "softmax layer weights of its own for every part of the stream"
-)
+LAYER_ROUTER = FusionKind("layer_router", LayerRouterOptions, LayerRouter)

@@ -15,6 +15,4 @@ def _build(dims: tuple[int, ...], width: int, _: NoOptions) -> WeightedSum:
     return WeightedSum(dims, width, WeightedSumOptions(standardise=False))
 
 
-NORMED_SUM = FusionKind(
-    "normed_sum", NoOptions, _build, "softmax layer weights on frames normalised one by one (LayerNorm)", norm="layer"
-)
+NORMED_SUM = FusionKind("normed_sum", NoOptions, _build, norm="layer")

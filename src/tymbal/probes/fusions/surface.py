@@ -12,4 +12,4 @@ def _build(dims: tuple[int, ...], width: int, _: NoOptions) -> WeightedSum:
     return WeightedSum(dims, width)
 
 
-SURFACE = FusionKind("surface", NoOptions, _build, "weighted sum of the first and the last layer alone", ends=True)
+SURFACE = FusionKind("surface", NoOptions, _build, ends=True)

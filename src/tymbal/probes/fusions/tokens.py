@@ -38,6 +38,4 @@ class Tokens(AffineFusion):
         return (self.adapters[0].weight, self.adapters[0].bias) if self.even else None  # type: ignore[return-value]
 
 
-TOKENS = FusionKind(
-    "tokens", NoOptions, Tokens, "every frame of every layer, unfused, for the head to choose", norm="layer"
-)
+TOKENS = FusionKind("tokens", NoOptions, Tokens, norm="layer")

@@ -93,4 +93,4 @@ def _build(dims: tuple[int, ...], width: int, options: WeightedSumOptions) -> We
     return WeightedSum(dims, width, options)
 
 
-WEIGHTED_SUM = FusionKind("weighted_sum", WeightedSumOptions, _build, "softmax layer weights on projected layers")
+WEIGHTED_SUM = FusionKind("weighted_sum", WeightedSumOptions, _build)

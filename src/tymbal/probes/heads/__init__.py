@@ -12,13 +12,29 @@ from tymbal.probes.heads.k_sparse import K_SPARSE
 from tymbal.probes.heads.knn import KNN
 from tymbal.probes.heads.linear import LINEAR
 from tymbal.probes.heads.logistic import LOGISTIC
+from tymbal.probes.heads.lstm import LSTM
+from tymbal.probes.heads.mlp import MLP
+from tymbal.probes.heads.moment import MOMENT
 from tymbal.probes.heads.nearest_mean import NEAREST_MEAN
+from tymbal.probes.heads.prototypes import PROTOTYPES
+from tymbal.probes.heads.query_attention import QUERY_ATTENTION
 from tymbal.probes.heads.ridge import RIDGE
 from tymbal.probes.heads.self_attention import SELF_ATTENTION
+from tymbal.probes.heads.transformer import TRANSFORMER
 
 Head = TrainedHead | SolvedHead
 
-TRAINED: tuple[TrainedHead, ...] = (LINEAR, ATTENTION, SELF_ATTENTION)
+TRAINED: tuple[TrainedHead, ...] = (
+    LINEAR,
+    MLP,
+    ATTENTION,
+    QUERY_ATTENTION,
+    SELF_ATTENTION,
+    TRANSFORMER,
+    LSTM,
+    PROTOTYPES,
+    MOMENT,
+)
 SOLVED: tuple[SolvedHead, ...] = (RIDGE, LOGISTIC, NEAREST_MEAN, KNN, K_SPARSE)
 HEADS: dict[str, Head] = {**{head.name: head for head in TRAINED}, **{head.name: head for head in SOLVED}}
 

@@ -22,7 +22,8 @@ class TrainedHead:
     takes : "statistics": (batch, width), layers pooled over time before they are fused; "frames": (batch, frames,
         width) and a mask (batch, frames), padded frames holding anything finite.
     options : frozen dataclass of the head's settings, every field with a default.
-    build : (width, classes, options) -> module; called as module(z) or module(z, mask), gives (batch, classes).
+    build : (width, classes, options) -> module; called as module(z) or module(z, mask), gives (batch, classes). Its
+        state holds `classifier.bias` (classes,), by which a saved probe knows how many there are.
     """
 
     name: str

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from tymbal.errors import UsageError
 from tymbal.probes.heads.base import TrainedHead
+from tymbal.probes.heads.masking import check_heads, key_padding, masked_mean, silenced
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,7 @@ class SelfAttentionHead(nn.Module):
 
     def __init__(self, width: int, classes: int, options: SelfAttentionOptions) -> None:
         super().__init__()
-        if width % options.heads:
-            raise UsageError(
-                f"{options.heads} heads do not divide width {width}",
-                where="self_attention",
-                mend="Change options.heads or dim.",
-            )
+        check_heads(options.heads, width, "self_attention")
         self.attention = nn.MultiheadAttention(width, options.heads, dropout=options.dropout, batch_first=True)
         self.norm = nn.LayerNorm(width)
         self.dropout = nn.Dropout(options.dropout)
@@ -40,12 +35,10 @@ class SelfAttentionHead(nn.Module):
 
     def forward(self, z: Tensor, mask: Tensor) -> Tensor:
         """z (batch, frames, width), mask (batch, frames) -> (batch, classes)."""
-        z = z.masked_fill(~mask[..., None], 0.0)
-        empty = ~mask.any(dim=1, keepdim=True)  # a row with nothing to attend to would be NaN
-        seen, _ = self.attention(z, z, z, key_padding_mask=~(mask | empty), need_weights=False)
-        y = self.norm(z + self.dropout(seen)).masked_fill(~mask[..., None], 0.0)
-        mean = y.sum(dim=1) / mask.sum(dim=1).clamp(min=1)[:, None]
-        out: Tensor = self.classifier(self.dropout(mean))
+        z = silenced(z, mask)
+        seen, _ = self.attention(z, z, z, key_padding_mask=key_padding(mask), need_weights=False)
+        y = self.norm(z + self.dropout(seen))
+        out: Tensor = self.classifier(self.dropout(masked_mean(y, mask)))
         return out
 
 
