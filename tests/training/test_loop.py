@@ -10,7 +10,8 @@ from tests.reference.training import adamw_step, clip, rate_factors
 from torch import Tensor, nn
 
 from tymbal.errors import DataError, TrainingError, UsageError
-from tymbal.training import TrainingConfig, train
+from tymbal.jobs import Silent
+from tymbal.training import TrainingConfig, read_tensors, train
 
 
 class Pairs:
@@ -205,6 +206,10 @@ def test_a_loss_that_is_no_number_names_step_and_examples(what: str, tmp_path: P
     assert 20 in caught.value.examples
     row = json.loads((tmp_path / "log.jsonl").read_text().splitlines()[-1])
     assert row["examples"] == list(caught.value.examples) == pairs.seen[row["step"]]
+    tensors, state = read_tensors(tmp_path / "fault.safetensors", mend="")
+    assert "fault.safetensors" in str(caught.value)
+    assert state["examples"] == row["examples"]
+    torch.testing.assert_close(tensors["batch.1"], pairs.y[row["examples"]], equal_nan=True)
 
 
 def test_bad_calls_are_refused() -> None:
@@ -228,3 +233,56 @@ def test_bfloat16_computes_under_autocast_and_keeps_float32_weights() -> None:
     train(module, Pairs(), loss, TrainingConfig(epochs=1, precision="bfloat16"))
     assert set(seen) == {torch.bfloat16}
     assert all(p.dtype == torch.float32 for p in module.parameters())
+
+
+class Student(nn.Module):
+    """A network and a teacher that follows it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net, self.teacher = network(0.0), network(0.0).requires_grad_(False)
+        self.calls: list[tuple[int, int]] = []
+
+    def follow(self, step: int, steps: int) -> None:
+        self.calls.append((step, steps))
+        decay = 0.5 + 0.5 * step / steps
+        with torch.no_grad():
+            for mean, now in zip(self.teacher.parameters(), self.net.parameters(), strict=True):
+                mean.lerp_(now, 1 - decay)
+
+
+def test_a_teacher_follows_after_every_step_and_is_resumed(tmp_path: Path) -> None:
+    def loss(module: Student, batch: tuple[Tensor, Tensor]) -> Tensor:
+        return squared(module.net, batch) + 0.1 * (module.net(batch[0]) - module.teacher(batch[0])).square().mean()
+
+    whole, first, second = Student(), Student(), Student()
+    config = TrainingConfig(epochs=2, batch_size=8)
+    train(whole, Pairs(), loss, config, after_step=whole.follow)
+    assert whole.calls == [(step, 10) for step in range(1, 11)]
+    train(first, Pairs(), loss, config, after_step=first.follow, directory=tmp_path, stop=lambda n: n == 4)
+    train(second, Pairs(), loss, config, after_step=second.follow, directory=tmp_path)
+    assert bits(second) == bits(whole)
+    assert second.calls[0] == (5, 10)
+
+
+class Told(Silent):
+    def __init__(self) -> None:
+        self.lines: list[tuple[object, ...]] = []
+
+    def start(self, title: str, total: int, *, resumed: int = 0) -> None:
+        self.lines.append((title, total, resumed))
+
+    def advance(self, items: int, *, audio_s: float = 0.0, failures: int = 0) -> None:
+        self.lines.append((items,))
+
+    def finish(self) -> None:
+        self.lines.append(())
+
+
+def test_progress_hears_every_step_and_the_end_of_a_broken_run(tmp_path: Path) -> None:
+    config = TrainingConfig(epochs=1, batch_size=8)
+    first, second = Told(), Told()
+    train(network(), Pairs(), squared, config, directory=tmp_path, stop=lambda n: n == 3, progress=first)
+    train(network(), Pairs(), squared, config, directory=tmp_path, progress=second)
+    assert first.lines == [("training", 5, 0), (1,), (1,), (1,), ()]
+    assert second.lines == [("training", 5, 3), (1,), (1,), ()]

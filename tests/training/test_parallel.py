@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -8,7 +11,7 @@ import torch
 from tests.training.test_loop import Pairs, bits, squared
 from torch import Tensor, nn
 
-from tymbal.training import SingleProcess, TrainingConfig, train
+from tymbal.training import SingleProcess, TrainingConfig, from_torchrun, train
 
 
 class Threads:
@@ -65,3 +68,40 @@ def test_one_process_averages_nothing() -> None:
     single, tensor = SingleProcess(), torch.ones(2)
     single.average([tensor])
     assert (single.rank, single.size, tensor.tolist()) == (0, 1, [1.0, 1.0])
+
+
+WORKER = """
+import sys, torch
+from tests.training.test_loop import Pairs, bits, squared
+from tymbal.training import TrainingConfig, from_torchrun, train
+from torch import nn
+torch.manual_seed(2)
+module = nn.Sequential(nn.Linear(5, 8), nn.BatchNorm1d(8), nn.Linear(8, 2))
+with from_torchrun() as parallel:
+    assert (parallel.size, module[1].running_mean.sum()) == (2, 0)
+    seen = []
+    train(module, Pairs(noise=0.0), squared, TrainingConfig(epochs=2, batch_size=10), parallel=parallel,
+          validate=lambda each: seen.append(bits(each)) or {"loss": 1.0})
+    with open(f"{sys.argv[1]}/{parallel.rank}", "wb") as file:
+        file.write(seen[-1])
+"""
+
+
+def test_torchrun_trains_replicas_that_stay_equal(tmp_path: Path) -> None:
+    """Two real processes: weights and running statistics are the same in both when they validate."""
+    script = tmp_path / "worker.py"
+    script.write_text(WORKER)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    root = Path(__file__).parents[2]
+    environment = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [*command, str(script), str(tmp_path)], capture_output=True, text=True, check=False, env=environment
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "0").read_bytes() == (tmp_path / "1").read_bytes()
+
+
+def test_without_torchrun_there_is_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    with from_torchrun() as parallel:
+        assert isinstance(parallel, SingleProcess)

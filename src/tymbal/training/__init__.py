@@ -4,12 +4,13 @@ from tymbal.training.checkpoint import read_tensors, write_tensors
 from tymbal.training.config import TrainingConfig
 from tymbal.training.ema import WeightAverage
 from tymbal.training.loop import Batches, Loss, TrainingReport, Validate, make_optimizer, train
-from tymbal.training.parallel import Parallel, SingleProcess
+from tymbal.training.parallel import Distributed, Parallel, SingleProcess, from_torchrun
 from tymbal.training.schedule import rate_factor
 from tymbal.training.seeding import derive_seed, epoch_order, seeded
 
 __all__ = [
     "Batches",
+    "Distributed",
     "Loss",
     "Parallel",
     "SingleProcess",
@@ -19,6 +20,7 @@ __all__ = [
     "WeightAverage",
     "derive_seed",
     "epoch_order",
+    "from_torchrun",
     "make_optimizer",
     "rate_factor",
     "read_tensors",

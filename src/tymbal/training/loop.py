@@ -13,11 +13,13 @@ import torch
 from torch import Tensor, nn
 
 from tymbal.config import digest
-from tymbal.errors import DataError, TrainingError, UsageError
+from tymbal.errors import DataError, UsageError
+from tymbal.jobs import Progress, Silent
 from tymbal.jobs.atomic import write_text
 from tymbal.training.checkpoint import optimizer_tensors, read_tensors, restore_optimizer, write_tensors
 from tymbal.training.config import TrainingConfig
 from tymbal.training.ema import WeightAverage
+from tymbal.training.faults import keep_batch, not_finite
 from tymbal.training.parallel import Parallel, SingleProcess
 from tymbal.training.schedule import rate_factor
 from tymbal.training.seeding import epoch_order, generator_states, restore_generators, seeded, untouched
@@ -77,6 +79,8 @@ def train(
     directory: Path | None = None,
     parallel: Parallel | None = None,
     stop: Callable[[int], bool] | None = None,
+    after_step: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> TrainingReport:
     """Train `module` in place with AdamW; at the end it holds the best validated weights, else the last.
 
@@ -91,23 +95,32 @@ def train(
         run then ends with the bits of one that was never stopped (same machine, same thread count, CPU).
     parallel : replicas that share every batch; None is one process.
     stop : asked after every step with the number of steps done; True saves a checkpoint and returns.
+    after_step : called after every step with (steps done, steps in all), before a checkpoint is saved: a teacher that
+        follows the module by a moving average, say. What it changes must be in the module's `state_dict`.
+    progress : told of every step.
 
     Raises
     ------
     UsageError : a setting outside its range, or a checkpoint of another configuration.
     DataError : no examples, or `monitor` is not among the values of `validate`.
-    TrainingError : the loss or the gradient is not finite; the step and the batch's examples are named.
+    TrainingError : the loss or the gradient is not finite; the step and the batch's examples are named, and with
+        `directory` the batch is in fault.safetensors there.
     """
     config.check()
     if len(batches) == 0:
         raise DataError("no examples to train on", where="train", allowed="one or more")
     run = _Run(module, batches, loss, config, directory, parallel or SingleProcess())
+    panel = progress if progress is not None and run.parallel.rank == 0 else Silent()
     with seeded(config.seed, run.device):
         run.resume()
-        while not run.state.ended:
-            if not run.epoch(stop):
-                return run.report("interrupted")
-            run.close_epoch(validate)
+        panel.start("training", run.steps, resumed=run.state.step)
+        try:
+            while not run.state.ended:
+                if not run.epoch(stop, after_step, panel):
+                    return run.report("interrupted")
+                run.close_epoch(validate)
+        finally:
+            panel.finish()
     run.keep_best()
     early = run.state.epoch < config.epochs
     return run.report("early" if early else "completed")
@@ -133,12 +146,15 @@ class _Run:
         self.optimizer = make_optimizer(trained, config)
         self.average = None if config.ema_decay is None else WeightAverage(module, config.ema_decay)
         self.best: dict[str, Tensor] = {}
+        self.batch: Any = None  # the last one, for the fault's file
         self.state = _State()
         self.steps_per_epoch = math.ceil(len(batches) / config.batch_size)
         self.steps = self.steps_per_epoch * config.epochs
         self.warmup_steps = min(round(config.warmup_epochs * self.steps_per_epoch), self.steps - 1)
 
-    def epoch(self, stop: Callable[[int], bool] | None) -> bool:
+    def epoch(
+        self, stop: Callable[[int], bool] | None, after_step: Callable[[int, int], None] | None, progress: Progress
+    ) -> bool:
         """The rest of the epoch under way; False where `stop` asked to leave."""
         state, size = self.state, self.config.batch_size
         self.module.train()
@@ -150,6 +166,9 @@ class _Run:
             state.step_in_epoch += 1
             state.loss_sum += value * count
             state.loss_examples += count
+            if after_step is not None:
+                after_step(state.step, self.steps)
+            progress.advance(1)
             stopping = stop is not None and stop(state.step)
             every = self.config.checkpoint_steps
             if stopping or (every is not None and state.step % every == 0):
@@ -172,13 +191,11 @@ class _Run:
             loss.backward()  # type: ignore[no-untyped-call]
         gradients = self._gradients()
         self.parallel.average([value, *gradients])
-        norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(gradient) for gradient in gradients]))
+        norm = nn.utils.get_total_norm(gradients)
         if not (math.isfinite(float(value)) and math.isfinite(float(norm))):
             self._refuse("loss" if not math.isfinite(float(value)) else "gradient", indices)
         if self.config.clip is not None:
-            scale = (self.config.clip / (norm + 1e-6)).clamp(max=1.0)
-            for gradient in gradients:
-                gradient.mul_(scale)
+            nn.utils.clip_grads_with_norm_(self.trained, self.config.clip, norm)
         self.optimizer.step()
         if self.average is not None:
             self.average.update(self.module)
@@ -196,27 +213,26 @@ class _Run:
         return [parameter.grad for parameter in self.trained if parameter.grad is not None]
 
     def _loss(self, indices: Tensor) -> Tensor:
+        self.batch = self.batches.batch(indices)
         if self.config.precision == "bfloat16":
             with torch.autocast(self.device.type, dtype=torch.bfloat16):
-                return self.loss(self.module, self.batches.batch(indices)).float()
-        return self.loss(self.module, self.batches.batch(indices))
+                return self.loss(self.module, self.batch).float()
+        return self.loss(self.module, self.batch)
 
     def _refuse(self, what: str, indices: Tensor) -> NoReturn:
         step, examples = self.state.step, indices.tolist()
         self._log({"fault": f"{what} not finite", "step": step, "examples": examples})
-        shown = ", ".join(map(str, examples[:8])) + (", …" if len(examples) > 8 else "")
-        kept = f" All are in {self.directory / LOG}." if self.directory is not None else ""
-        error = TrainingError(
-            f"the {what} is not a number at step {step} (epoch {self.state.epoch + 1}), examples {shown}",
-            where="train",
-            mend=f"Look at these examples for NaN or huge values, or lower learning_rate.{kept}",
-        )
-        error.examples = tuple(examples)
-        raise error
+        kept = ""
+        if self.directory is not None and self.parallel.rank == 0:
+            state = {"fault": f"{what} not finite", "step": step, "examples": examples}
+            kept = f" The batch is in {keep_batch(self.directory, self.batch, state)}, the numbers in {LOG} beside it."
+        raise not_finite(what, step, self.state.epoch + 1, examples, kept)
 
     def close_epoch(self, validate: Validate | None) -> None:
         """Validate, log, decide whether to go on, save."""
         state = self.state
+        # Running statistics (batch norm) differ between replicas; validation, and when to stop, must not.
+        self.parallel.average([buffer for buffer in self.module.buffers() if buffer.is_floating_point()])
         row: dict[str, Any] = {
             "epoch": state.epoch + 1,
             "step": state.step,
@@ -325,7 +341,9 @@ def make_optimizer(parameters: list[nn.Parameter], config: TrainingConfig) -> to
     matrices = [parameter for parameter in parameters if parameter.ndim >= 2]
     vectors = [parameter for parameter in parameters if parameter.ndim < 2]
     groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
-    return torch.optim.AdamW([group for group in groups if group["params"]], lr=config.learning_rate)
+    # One pass over memory instead of one per operation: 3 to 4 times less CPU time per step (perf/training.py).
+    fused = all(parameter.device.type in ("cpu", "cuda") for parameter in parameters)
+    return torch.optim.AdamW([group for group in groups if group["params"]], lr=config.learning_rate, fused=fused)
 
 
 def _part(tensors: Mapping[str, Tensor], prefix: str, device: torch.device) -> dict[str, Tensor]:
