@@ -38,6 +38,9 @@ class ProbeConfig:
     validation_fraction : share of the training examples, whole groups, that early stopping watches where no
         validation examples are given (trained heads).
     training : how trained heads are trained; its `seed` is the probe's seed.
+    calibrated : divide the logits by one temperature that makes the scores honest on examples that were not trained
+        on: those that early stopping watches, or of solved heads the groups left out to choose their settings. The
+        order of an example's labels stays; where nothing is held out so do the scores.
     """
 
     head: str = "linear"
@@ -52,6 +55,7 @@ class ProbeConfig:
     training: TrainingConfig = PROBE_TRAINING
     fusion: str = "weighted_sum"
     fusion_options: dict[str, Any] = field(default_factory=dict)
+    calibrated: bool = False
 
     def check(self) -> None:
         """Raise UsageError naming the first field of another kind or outside its range.

@@ -29,6 +29,7 @@ def save_probe(probe: Probe, path: Path) -> Path:
         "dims": list(probe.dims_),
         "input_dims": list(probe.fitted_.dims),
         "labels": list(probe.labels_),
+        "temperature": probe.fitted_.temperature,
         "encoder_checksum": probe.encoder_checksum_,
         "preprocessing": {
             "statistics": list(probe.config.statistics),
@@ -49,7 +50,8 @@ def load_probe(path: Path) -> Probe:
     if state.get("format") != FORMAT:
         raise DataError(f"probe of format {state.get('format')!r}", where=path, allowed=FORMAT, mend=_MEND)
     probe = Probe(from_plain(ProbeConfig, state["config"], where=path))
-    probe.fitted_ = Fitted(tensors, tuple(state["input_dims"]), state["notes"])
+    temperature = float(state.get("temperature", 1.0))  # files from before there was one have none
+    probe.fitted_ = Fitted(tensors, tuple(state["input_dims"]), state["notes"], temperature)
     probe.layers_, probe.dims_ = tuple(state["layers"]), tuple(state["dims"])
     probe.labels_, probe.encoder_checksum_ = tuple(state["labels"]), state["encoder_checksum"]
     probe.provenance_, probe.notes_ = state["preprocessing"]["features"], state["notes"]

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from tymbal.probes.calibrating import fit_temperature
 from tymbal.probes.config import ProbeConfig
 from tymbal.probes.fusions import AffineFusion, build_fusion, get_fusion
 from tymbal.probes.heads import TrainedHead, head_options
@@ -93,11 +94,12 @@ def standardisation(inputs: Inputs, rows: NDArray[np.int64]) -> tuple[Array, Arr
 
 @dataclass(frozen=True)
 class Fitted:
-    """A fitted head: the tensors that predict, and notes for the record."""
+    """A fitted head: the tensors that predict, the temperature their logits are divided by, notes for the record."""
 
     tensors: dict[str, Tensor]
     dims: tuple[int, ...]
     notes: dict[str, Any] = field(default_factory=dict)
+    temperature: float = 1.0
 
 
 class _Rows:
@@ -135,7 +137,7 @@ def fit_trained(
     if module.fusion.standardises:
         module.fusion.center.copy_(torch.from_numpy(center))
         module.fusion.scale.copy_(torch.from_numpy(scale))
-    weight = torch.from_numpy(_loss_weights(targets[rows], config))
+    weight = torch.from_numpy(loss_weights(targets[rows], config))
 
     entropy = module.head.entropy if isinstance(module.head, AttendingHead) else 0.0
 
@@ -177,10 +179,17 @@ def fit_trained(
         "parameters": sum(parameter.numel() for parameter in module.parameters()),
     }
     tensors = {name: tensor.detach().clone() for name, tensor in module.state_dict().items()}
-    return Fitted(tensors, inputs.dims, notes)
+    temperature = 1.0
+    if config.calibrated:
+        if watched is not None:
+            with torch.no_grad():
+                seen = _forward(module, watched[0], watched[2])
+            temperature = fit_temperature(seen, watched[1][watched[2]], weight.numpy(), config.multilabel)
+        notes |= {"temperature": temperature, "calibrated_on": 0 if watched is None else len(watched[2])}
+    return Fitted(tensors, inputs.dims, notes, temperature)
 
 
-def _loss_weights(targets: Array, config: ProbeConfig) -> Array:
+def loss_weights(targets: Array, config: ProbeConfig) -> Array:
     """Weight of each class, or for several labels of the positives of each class."""
     if not config.multilabel or config.class_weight == "none":
         return class_weights(targets, config.class_weight)
@@ -214,6 +223,6 @@ def predict_trained(head: TrainedHead, config: ProbeConfig, fitted: Fitted, inpu
     module.load_state_dict(fitted.tensors)
     module.eval()
     with torch.no_grad():
-        logits = _forward(module, inputs, np.arange(len(inputs.values)))
+        logits = _forward(module, inputs, np.arange(len(inputs.values))) / fitted.temperature
         scores = torch.sigmoid(logits) if config.multilabel else torch.softmax(logits, dim=1)
     return np.asarray(scores.numpy(), dtype=np.float32)

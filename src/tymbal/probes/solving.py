@@ -6,8 +6,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from tymbal.probes.calibrating import fit_temperature
 from tymbal.probes.config import ProbeConfig
-from tymbal.probes.fitting import Fitted, Inputs, standardisation
+from tymbal.probes.fitting import Fitted, Inputs, loss_weights, standardisation
 from tymbal.probes.heads import Problem, SolvedHead, head_options
 from tymbal.probes.heads.base import Float, sigmoid, softmax
 from tymbal.probes.labels import class_weights
@@ -32,7 +33,15 @@ def fit_solved(
     solution = head.solve(problem, head_options(head, config.options))
     tensors = {"center": torch.from_numpy(center), "scale": torch.from_numpy(scale)}
     tensors |= {name: torch.from_numpy(np.ascontiguousarray(each)) for name, each in solution.tensors.items()}
-    return Fitted(tensors, inputs.dims, dict(solution.notes))
+    notes, temperature = dict(solution.notes), 1.0
+    if config.calibrated:
+        said, counted = solution.left_out, np.zeros(0, dtype=np.bool_)
+        if said is not None:
+            counted = said.counted
+            weight = loss_weights(targets[rows], config)
+            temperature = fit_temperature(said.logits[counted], own[counted], weight, config.multilabel)
+        notes |= {"temperature": temperature, "calibrated_on": int(counted.sum())}
+    return Fitted(tensors, inputs.dims, notes, temperature)
 
 
 def _standardised(values: Array, center: Array, scale: Array) -> Float:
@@ -44,5 +53,6 @@ def predict_solved(head: SolvedHead, config: ProbeConfig, fitted: Fitted, inputs
     """Scores (n, classes), 0–1: softmax, or sigmoid for several labels."""
     tensors = {name: tensor.numpy() for name, tensor in fitted.tensors.items()}
     logits = head.logits(tensors, _standardised(inputs.values, tensors["center"], tensors["scale"]))
+    logits = logits / fitted.temperature
     scores = sigmoid(logits) if config.multilabel else softmax(logits)
     return scores.astype(np.float32)

@@ -107,10 +107,14 @@ def sigmoid(logits: Float) -> Float:
     return np.asarray(0.5 * (1.0 + np.tanh(0.5 * logits)))
 
 
-def log_loss(logits: Float, targets: Float, weights: Float, multilabel: bool) -> float:
-    """Weighted mean over examples of cross-entropy, or of summed binary cross-entropies for several labels."""
+def log_loss(logits: Float, targets: Float, weights: Float, multilabel: bool, positive: Float | float = 1.0) -> float:
+    """Weighted mean over examples of cross-entropy, or of summed binary cross-entropies for several labels.
+
+    positive (classes,) : how much the positives of each of several labels weigh.
+    """
     if multilabel:
-        each = (np.logaddexp(0.0, logits) - targets * logits).sum(axis=1)
+        softplus = np.logaddexp(0.0, logits)
+        each = (positive * targets * (softplus - logits) + (1.0 - targets) * softplus).sum(axis=1)
     else:
         top = logits.max(axis=1)
         each = top + np.log(np.exp(logits - top[:, None]).sum(axis=1)) - (logits * targets).sum(axis=1)
