@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from tymbal.errors import UsageError
 from tymbal.probes.fusions.base import Fusion, FusionKind, adapters_for, project_each
 
 
@@ -22,8 +23,9 @@ class HierarchicalConvolutionOptions:
 def stages(layers: int, width: int, kernel: int, stride: int) -> list[int]:
     """Layers left after each convolution: floor(log of layers to the base stride) of them, at least one, and one
     more where what is left does not divide the width."""
+    least = max(1, math.floor(math.log(layers) / math.log(stride) + 1e-9))  # 27 layers: 3, not 2.9999
     left: list[int] = []
-    while len(left) < max(1, math.floor(math.log(layers) / math.log(stride) + 1e-9)) or width % left[-1]:
+    while len(left) < least or width % left[-1]:
         layers = (layers + 2 * (kernel // 2) - kernel) // stride + 1
         left.append(layers)
     return left
@@ -38,6 +40,12 @@ class HierarchicalConvolution(Fusion):
     """
 
     def __init__(self, dims: tuple[int, ...], width: int, options: HierarchicalConvolutionOptions) -> None:
+        if options.kernel % 2 == 0 or options.kernel < 3 or options.stride < 2:
+            raise UsageError(
+                f"kernel is {options.kernel}, stride is {options.stride}",
+                where="hierarchical_convolution",
+                allowed="kernel 3, 5, 7, ..., stride 2 or more",
+            )
         super().__init__(dims, width)
         self.adapters = adapters_for(dims, width)
         left = stages(len(dims), width, options.kernel, options.stride)
