@@ -104,6 +104,20 @@ def make_task(corpus: Corpus, store: FeatureStore, config: StudyConfig, given: E
     Raises DataError where nothing is left, one label is left, or a column is not there; StoreError where recordings
     changed since they were embedded.
     """
+    table, notes = study_table(corpus, config, given)
+    store.check_recordings(corpus.recordings.join(table, on="recording", how="semi"))
+    found = examples(store, table, frames=config.frames)
+    lost = found.failures.filter(~pl.col("kept"))
+    if lost.height:
+        first = lost["message"][0]
+        notes.append(("no_features", "warning", f"{lost.height} examples have no features: left out; first: {first}"))
+    return task_of(found, config, notes, given)
+
+
+def study_table(
+    corpus: Corpus, config: StudyConfig, given: ExampleTable | None = None
+) -> tuple[pl.DataFrame, list[tuple[str, str, str]]]:
+    """The rows of a study's examples with label(s), group and fold, before any features; and what was left out."""
     notes: list[tuple[str, str, str]] = []
     table = _given(given) if given is not None else _labelled(corpus, config)
     if config.where is not None:
@@ -117,13 +131,7 @@ def make_task(corpus: Corpus, store: FeatureStore, config: StudyConfig, given: E
     if table.is_empty():
         reason = notes[-1][2] if notes else "the split holds none of them"
         raise DataError(f"no labelled example is left: {reason}", where=config.label, mend="Split by a finer column.")
-    store.check_recordings(corpus.recordings.join(table, on="recording", how="semi"))
-    found = examples(store, table, frames=config.frames)
-    lost = found.failures.filter(~pl.col("kept"))
-    if lost.height:
-        first = lost["message"][0]
-        notes.append(("no_features", "warning", f"{lost.height} examples have no features: left out; first: {first}"))
-    return task_of(found, config, notes, given)
+    return table, notes
 
 
 def _labelled(corpus: Corpus, config: StudyConfig) -> pl.DataFrame:
