@@ -39,12 +39,17 @@ class LabelCoder:
             )
         return cls(tuple(sorted(found)), multilabel)
 
-    def encode(self, labels: Labels) -> NDArray[np.float32]:
-        """Membership (n, classes), 1 where an example carries the label. Labels never learned raise DataError."""
+    def encode(self, labels: Labels, *, known: bool = False) -> NDArray[np.float32]:
+        """Membership (n, classes), 1 where an example carries the label.
+
+        Labels never learned raise DataError; with `known` they are passed over.
+        """
         number = {name: index for index, name in enumerate(self.names)}
         out = np.zeros((len(labels), len(self.names)), dtype=np.float32)
         for row, label in enumerate(labels):
             for name in [label] if isinstance(label, str) else label:
+                if known and name not in number:
+                    continue
                 if name not in number:
                     raise DataError(
                         f"label {name!r} of example {row} was not among the training examples",

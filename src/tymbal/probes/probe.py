@@ -64,6 +64,7 @@ class Probe:
         validation: tuple[Examples | CachedExamples, Labels] | None = None,
         groups: Sequence[str] | None = None,
         rows: Rows | None = None,
+        watch: Rows | None = None,
     ) -> Probe:
         """Fit to labelled examples and return self.
 
@@ -78,6 +79,8 @@ class Probe:
             that hold-out and for the penalty's cross-validation. None: every example by itself.
         rows : numbers of examples, or a mask of n True and False: fit to these only; `labels` and `groups` are still
             given for all n.
+        watch : rows that early stopping watches, in the place of `validation`; those whose label is not trained on
+            are left out.
 
         Raises DataError or UsageError: fewer than two classes, lengths that differ, a layer that is not there,
         features that are not finite, settings out of range.
@@ -96,7 +99,13 @@ class Probe:
         named = np.arange(len(cached)).astype(str) if groups is None else np.asarray(groups, dtype=str)
         inputs = Inputs.of(cached, layers, config, frames=_takes_frames(head))
         if isinstance(head, TrainedHead):
-            trained, watched = self._watched(inputs, targets, chosen, named, coder, layers, validation)
+            if watch is not None:
+                seen = row_numbers(watch, len(cached))
+                targets[seen] = coder.encode([labels[row] for row in seen], known=True)
+                seen = seen if config.multilabel else seen[targets[seen].any(axis=1)]
+                trained, watched = chosen, (inputs, targets, seen) if len(seen) else None
+            else:
+                trained, watched = self._watched(inputs, targets, chosen, named, coder, layers, validation)
             fitted = fit_trained(head, config, inputs, targets, trained, watched)
         else:
             fitted = fit_solved(head, config, inputs, targets, chosen, named[chosen])

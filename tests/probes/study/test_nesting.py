@@ -48,7 +48,7 @@ def test_inner_fits_never_touch_a_test_row_and_tear_no_group() -> None:
 
 def test_test_fits_use_all_training_rows_and_every_seed() -> None:
     task = make_task()
-    fits = outer_fits(task, PROBES, 3)
+    fits = outer_fits(task, PROBES, 3, keep_validation=False)
     assert [(fit.fold, fit.probe, fit.seed) for fit in fits[:4]] == [
         ("0", "one", 0),
         ("0", "two", 0),
@@ -134,14 +134,14 @@ def test_too_little_data_to_choose_in_is_said_with_the_mend() -> None:
     with pytest.raises(DataError, match=r"nothing can be chosen inside fold '0'.*fewer folds.*one head"):
         inner_fits(task, PROBES, 2)
     assert inner_fits(task, {"one": PROBES["one"]}, 2) == []
-    assert len(outer_fits(task, {"one": PROBES["one"]}, 1)) == 2
+    assert len(outer_fits(task, {"one": PROBES["one"]}, 1, keep_validation=False)) == 2
 
 
 def test_training_rows_of_one_label_are_named_before_anything_is_fitted() -> None:
     examples, _, _ = make_examples(4, classes=2, groups=4)
     task = task_of(with_folds(examples, ["0", "1", "0", "1"]), CONFIG)
     with pytest.raises(DataError, match=r"training rows of fold '0' hold one label"):
-        outer_fits(task, {"one": PROBES["one"]}, 1)
+        outer_fits(task, {"one": PROBES["one"]}, 1, keep_validation=False)
     with pytest.raises(DataError, match="nothing can be chosen inside fold '0'"):
         inner_fits(task, PROBES, 2)
 

@@ -12,7 +12,7 @@ from tymbal.probes.study.results import difference, gather, layer_weights, metri
 
 def test_metrics_over_seeds_are_their_mean_and_units_are_drawn_with_all_seeds() -> None:
     task = make_task(n=180)
-    fits = outer_fits(task, PROBES, 3)
+    fits = outer_fits(task, PROBES, 3, keep_validation=False)
     found = {fit: scores_for(task, fit, 0.6 + 0.1 * fit.seed, fit.seed) for fit in fits}
     scored = gather(task, found, dict.fromkeys(task.test_folds, "two"))
     assert len(scored.seeds) == 3
@@ -30,7 +30,7 @@ def test_metrics_over_seeds_are_their_mean_and_units_are_drawn_with_all_seeds() 
 
 def test_a_difference_pairs_seeds_of_one_with_the_only_fit_of_the_other() -> None:
     task = make_task(n=180)
-    found = {fit: scores_for(task, fit, 0.8, fit.seed) for fit in outer_fits(task, PROBES, 3)}
+    found = {fit: scores_for(task, fit, 0.8, fit.seed) for fit in outer_fits(task, PROBES, 3, keep_validation=False)}
     one, two = (gather(task, found, dict.fromkeys(task.test_folds, name)) for name in ("one", "two"))
     row = difference(task, ("two", two), ("one", one), "accuracy")
     parts = [metrics_of(task, scored, ("accuracy",))[0]["accuracy"]["value"] for scored in (two, one)]
@@ -43,7 +43,7 @@ def test_a_difference_pairs_seeds_of_one_with_the_only_fit_of_the_other() -> Non
 def test_layer_weights_are_mean_least_and_most_over_folds_and_seeds() -> None:
     task = make_task()
     found = {}
-    for number, fit in enumerate(outer_fits(task, PROBES, 2)):
+    for number, fit in enumerate(outer_fits(task, PROBES, 2, keep_validation=False)):
         weights = [0.1 * number, 1 - 0.1 * number] if fit.probe == "two" else None
         found[fit] = FitResult(np.zeros((len(fit.test), 3), dtype=np.float32), {"layer_weights": weights})
     numbers = [index for index, fit in enumerate(found) if fit.probe == "two"]
@@ -56,7 +56,7 @@ def test_layer_weights_are_mean_least_and_most_over_folds_and_seeds() -> None:
 
 def test_predictions_have_a_row_for_every_probe_seed_and_example() -> None:
     task = make_task()
-    found = {fit: scores_for(task, fit, 0.8, fit.seed) for fit in outer_fits(task, PROBES, 2)}
+    found = {fit: scores_for(task, fit, 0.8, fit.seed) for fit in outer_fits(task, PROBES, 2, keep_validation=False)}
     table = predictions(task, found)
     assert table.height == 60 * 3
     assert table["reference"].to_list()[:5] == [task.reference[row] for row in next(iter(found)).test[:5]]

@@ -2,6 +2,6 @@
 
 from tymbal.probes.study.config import BASELINE, StudyConfig
 from tymbal.probes.study.run import run_study
-from tymbal.probes.study.task import Task, make_task
+from tymbal.probes.study.task import ExampleTable, Task, make_task
 
-__all__ = ["BASELINE", "StudyConfig", "Task", "make_task", "run_study"]
+__all__ = ["BASELINE", "ExampleTable", "StudyConfig", "Task", "make_task", "run_study"]

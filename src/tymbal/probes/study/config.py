@@ -28,6 +28,9 @@ class StudyConfig:
     unit_name : what such a unit is called; None: the column's name.
     where : "COLUMN=VALUE", examples to keep (one bird, say); None keeps all.
     least_groups : labels found in fewer groups of the split than this cannot be both trained on and tested: left out.
+    keep_validation : where folds are named train, validation and test: fit to the training fold alone, and let
+        validation be what early stopping watches and the choice is made on, as benchmarks do; else validation joins
+        training once the choice is made.
     inner_folds : grouped folds inside the training folds that candidates are compared on.
     window_s, hop_s : with a multilabel probe, examples are windows over what the corpus covers, and carry the labels
         of the events in them (`corpus.label_windows`); hop_s None: one window after the other. window_s None: an
@@ -49,6 +52,7 @@ class StudyConfig:
     unit_name: str | None = None
     where: str | None = None
     least_groups: int = 2
+    keep_validation: bool = False
     inner_folds: int = 5
     window_s: float | None = None
     hop_s: float | None = None

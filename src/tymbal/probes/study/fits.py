@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 import tymbal
-from tymbal.config import to_plain
+from tymbal.config import digest, to_plain
 from tymbal.errors import DataError
 from tymbal.features import Examples
 from tymbal.jobs import Executor, Plan, Progress, Shard, ShardOutcomes, Worked, make_plan, run_job, write_json
@@ -35,7 +35,8 @@ _MEND = "Delete this file and run the same command again."
 class Fit:
     """Fit `config` with `seed` to the examples `train`, score the examples `test`. `part` is "inner 0" … or "test".
 
-    Compared by identity: a study never holds the same fit twice.
+    Early stopping watches the examples `watch`, or where there are none some of `train` held out for it. Compared by
+    identity: a study never holds the same fit twice.
     """
 
     fold: str
@@ -45,6 +46,7 @@ class Fit:
     config: ProbeConfig
     train: tuple[int, ...]
     test: tuple[int, ...]
+    watch: tuple[int, ...] = ()
 
     @property
     def name(self) -> str:
@@ -66,12 +68,22 @@ class FitResult:
 
 
 class FitWork:
-    """Works fits on examples in memory, or mapped from files where worker processes share them."""
+    """Works fits on examples in memory, or mapped from files where worker processes share them.
+
+    Fits that watch given examples are the same for the choice and for the test: `trained` (a folder and the digest of
+    the task) keeps them, so that none is trained twice.
+    """
 
     def __init__(
-        self, examples: Examples | Path, reference: Labels, groups: list[str], labels: tuple[str, ...]
+        self,
+        examples: Examples | Path,
+        reference: Labels,
+        groups: list[str],
+        labels: tuple[str, ...],
+        trained: FitFolder | None = None,
     ) -> None:
         self._source, self._reference, self._groups, self._labels = examples, reference, groups, labels
+        self._trained = trained
         self._cached: CachedExamples | None = None
 
     def prepare(self) -> None:
@@ -85,13 +97,12 @@ class FitWork:
 
         if self._cached is None:
             raise RuntimeError("called before prepare()")
-        probe = Probe(with_seed(item.config, item.seed))
         began_s = time.process_time()
         threads = torch.get_num_threads()
         torch.set_num_threads(1)  # these problems are small; and one thread sums in one order everywhere
         try:
             with threadpool_limits(1):
-                probe.fit(self._cached, self._reference, groups=self._groups, rows=item.train)
+                probe = self._fitted(item)
                 found = probe.predict_proba(self._cached, rows=item.test)
         finally:
             torch.set_num_threads(threads)
@@ -99,6 +110,17 @@ class FitWork:
         scores[:, [self._labels.index(name) for name in probe.labels_]] = found
         cpu_s = time.process_time() - began_s
         return Worked(FitResult(scores, probe.notes_, probe if item.part == "test" else None, cpu_s))
+
+    def _fitted(self, item: Fit) -> Probe:
+        file = self._trained.trained_file(item) if self._trained is not None and item.watch else None
+        if file is not None and file.exists():
+            return Probe.load(file)
+        probe = Probe(with_seed(item.config, item.seed))
+        watch = item.watch or None
+        probe.fit(self._cached, self._reference, groups=self._groups, rows=item.train, watch=watch)  # type: ignore[arg-type]
+        if file is not None:
+            probe.save(file)
+        return probe
 
 
 @dataclass(frozen=True)
@@ -121,6 +143,11 @@ class FitFolder:
     def probe_file(self, shard: Shard[Fit]) -> Path:
         """The fitted probe, kept for fits of part "test"; written before the scores."""
         return self.path / f"{shard.key}.probe.safetensors"
+
+    def trained_file(self, fit: Fit) -> Path:
+        """A probe that watched given examples, by what it was fitted to, whatever it is then asked to score."""
+        parts = [self.task, to_plain(with_seed(fit.config, fit.seed)), list(fit.train), list(fit.watch)]
+        return self.path / f"trained-{digest([*parts, tymbal.__version__])}.probe.safetensors"
 
     def cost_file(self, shard: Shard[Fit]) -> Path:
         """What the fit cost: apart from the scores, whose bytes hold no clock."""

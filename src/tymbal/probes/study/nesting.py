@@ -39,8 +39,8 @@ def inner_parts(
     rows are dealt into `inner_folds` folds, or as many as there are groups. Raises DataError for a single group.
     """
     train, _ = task.rows(fold)
-    named = task.folds[train] == "validation"
-    if task.test_folds == (TEST,) and named.any():
+    named = _validation(task, fold)
+    if named.any():
         return [(train[~named], train[named])]
     groups = task.groups[train]
     count = min(inner_folds, len(np.unique(groups)))
@@ -55,9 +55,19 @@ def inner_parts(
     return [(train[part != index], train[part == index]) for index in range(count)]
 
 
-def inner_fits(task: Task, candidates: Mapping[str, ProbeConfig], inner_folds: int) -> list[Fit]:
+def _validation(task: Task, fold: str) -> NDArray[np.bool_]:
+    """Which training rows of a test fold are the validation fold: none, where folds are those of a cross-validation."""
+    train, _ = task.rows(fold)
+    named: NDArray[np.bool_] = (task.folds[train] == "validation") & (task.test_folds == (TEST,))
+    return named
+
+
+def inner_fits(
+    task: Task, candidates: Mapping[str, ProbeConfig], inner_folds: int, *, keep_validation: bool = False
+) -> list[Fit]:
     """One fit per test fold, inner part and candidate (seed 0); none where there is nothing to choose among.
 
+    With `keep_validation` a fit also watches the validation fold that it is judged on.
     Raises DataError where the training rows of a test fold are too few to choose inside.
     """
     if len(candidates) < 2:
@@ -74,7 +84,9 @@ def inner_fits(task: Task, candidates: Mapping[str, ProbeConfig], inner_folds: i
             raise _undecided(fold, f"no part of its training rows holds {least} to learn and one of them to judge by")
         for index, train, held in parts:
             for name, config in candidates.items():
-                fits.append(Fit(fold, f"inner {index}", name, 0, config, tuple(train.tolist()), tuple(held.tolist())))
+                rows = tuple(train.tolist()), tuple(held.tolist())
+                watch = rows[1] if keep_validation and _validation(task, fold).any() else ()
+                fits.append(Fit(fold, f"inner {index}", name, 0, config, *rows, watch))
     return fits
 
 
@@ -86,19 +98,24 @@ def _undecided(fold: str, why: str) -> DataError:
     return DataError(f"nothing can be chosen inside fold {fold!r}: {why}", where="study", mend=_MEND)
 
 
-def test_fits(task: Task, probes: Mapping[str, ProbeConfig], seeds: int) -> list[Fit]:
-    """One fit per test fold, probe and seed, on all training rows. Raises DataError where these hold one label."""
+def test_fits(task: Task, probes: Mapping[str, ProbeConfig], seeds: int, *, keep_validation: bool) -> list[Fit]:
+    """One fit per test fold, probe and seed, on all training rows; with `keep_validation` on the training fold alone,
+    watching the validation fold where there is one. Raises DataError where these rows hold too few labels."""
     fits = []
     for fold in task.test_folds:
-        if len(_labels(task, task.rows(fold)[0])) < task.least_labels:
+        learned = task.rows(fold)[0]
+        learned = learned[~_validation(task, fold)] if keep_validation else learned
+        if len(_labels(task, learned)) < task.least_labels:
             raise DataError(
                 f"the training rows of fold {fold!r} hold {'no label' if task.multilabel else 'one label alone'}",
                 where="study",
                 mend="Split by a column whose groups hold several labels, or make fewer folds.",
             )
-        train, test = (tuple(rows.tolist()) for rows in task.rows(fold))
+        train, test = task.rows(fold)
+        named = _validation(task, fold) if keep_validation else np.zeros(len(train), dtype=np.bool_)
+        rows = tuple(train[~named].tolist()), tuple(test.tolist()), tuple(train[named].tolist())
         for name, config in probes.items():
-            fits += [Fit(fold, TEST, name, seed, config, train, test) for seed in seeds_of(config, seeds)]
+            fits += [Fit(fold, TEST, name, seed, config, *rows) for seed in seeds_of(config, seeds)]
     return fits
 
 

@@ -16,7 +16,7 @@ from tymbal.probes.study.config import BASELINE, StudyConfig
 from tymbal.probes.study.fits import FitFolder, FitWork, SharedExamples, fit_all
 from tymbal.probes.study.nesting import choose, inner_fits, test_fits
 from tymbal.probes.study.record import Outcome, claim, log_reading, results_of, write_run
-from tymbal.probes.study.task import Task, make_task
+from tymbal.probes.study.task import ExampleTable, Task, make_task
 
 FITS, CHOICES = "fits", "choices.json"
 
@@ -27,6 +27,7 @@ def run_study(
     config: StudyConfig,
     out: str | Path,
     *,
+    given: ExampleTable | None = None,
     audited: bool = True,
     workers: int | None = 1,
     progress: Progress | None = None,
@@ -37,13 +38,15 @@ def run_study(
     choices.json; only then are the candidates, the baseline and with them the picked probe fitted to all training
     folds and scored on the test fold. The headline, "selected", is made of the picked probes.
 
-    Running again with the same arguments fits only what is not in `out` yet and ends with the same results.
-    `audited` False leaves out the audit of the corpus, which listens to every recording once.
+    Running again with the same arguments fits only what is not in `out` yet and ends with the same results. `given`
+    are examples that a protocol fixes, in the place of the corpus's labelled events; `config.label` and
+    `config.split` then only say what they are called. `audited` False leaves out the audit of the corpus, which
+    listens to every recording once.
 
     Another study in `out` raises UsageError; DataError as `make_task`, and where fits fail.
     """
     out = Path(out)
-    outcome = fit_study(corpus, store, config, out, workers=workers, progress=progress)
+    outcome = fit_study(corpus, store, config, out, given=given, workers=workers, progress=progress)
     findings = audit(corpus, label=config.label, split=config.split, workers=1) if audited else []
     return keep_study(outcome, corpus, store, out, findings)
 
@@ -54,13 +57,14 @@ def fit_study(
     config: StudyConfig,
     out: Path,
     *,
+    given: ExampleTable | None = None,
     workers: int | None = 1,
     progress: Progress | None = None,
     name: str = "",
 ) -> Outcome:
     """Fit what is not in `out` yet, choose, and test; `name` stands before the titles of progress. As `run_study`."""
     config.check()
-    task = make_task(corpus, store, config)
+    task = make_task(corpus, store, config, given)
     candidates = _without_twins(
         {
             each: replace(probe, layers=choose_layers(probe.layers, store.layers))
@@ -74,13 +78,13 @@ def fit_study(
     folder = _folder(out, task)
     executor = make_executor(workers)
     with SharedExamples(task.examples, executor.workers, out) as shared:
-        work = FitWork(shared, task.reference, task.groups.tolist(), task.labels)
-        first = inner_fits(task, candidates, config.inner_folds)
+        work = FitWork(shared, task.reference, task.groups.tolist(), task.labels, folder)
+        first = inner_fits(task, candidates, config.inner_folds, keep_validation=config.keep_validation)
         title = f"{name}choosing inside the training folds"
         inner = fit_all(first, work, folder, executor=executor, title=title, progress=progress)
         choices = choose(task, inner, list(candidates), config.metric)
         write_json(out / CHOICES, {fold: to_plain(choice) for fold, choice in choices.items()})
-        second = test_fits(task, probes, config.seeds)
+        second = test_fits(task, probes, config.seeds, keep_validation=config.keep_validation)
         earlier = log_reading(corpus.path, config, task, identity)
         title = f"{name}fitting and testing"
         tested = fit_all(second, work, folder, executor=executor, title=title, progress=progress)
