@@ -75,3 +75,18 @@ def smoothed_log_loss(logits: Array, targets: Array, weights: Array, multilabel:
                 share = math.exp(row[index]) / sum(math.exp(other) for other in row)
                 total -= weight * (1 - doubt if truth[index] else doubt / (classes - 1)) * math.log(share)
     return total / weights.sum()
+
+
+def temperature_loss(t: float, logits: Array, targets: Array, weight: Array, multilabel: bool) -> float:
+    """Weighted mean negative log likelihood of logits / t, and (log t)^2 / (2 * 0.5^2) shared by the n examples."""
+    total = whole = 0.0
+    for row, truth in zip(logits / t, targets, strict=True):
+        if multilabel:
+            for value, held, heavy in zip(row, truth, weight, strict=True):
+                total += heavy * math.log1p(math.exp(-value)) if held else math.log1p(math.exp(value))
+            whole += 1
+        else:
+            own = int(np.argmax(truth))
+            total -= weight[own] * (row[own] - math.log(sum(math.exp(value) for value in row)))
+            whole += weight[own]
+    return float(total / whole + math.log(t) ** 2 / 0.5 / len(logits))

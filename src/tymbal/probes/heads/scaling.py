@@ -10,20 +10,13 @@ from tymbal.probes.heads.base import Float, log_loss
 _LEAST, _MOST = -12.0, 6.0  # exponents of e tried
 
 
-def fit_scale(
-    decisions: Float,
-    targets: Float,
-    weights: Float,
-    multilabel: bool,
-    offset: Float | float = 0.0,
-    positive: Float | float = 1.0,
-) -> float:
-    """The factor f > 0 for which f * decisions + offset has the least log loss; its inverse is the temperature.
+def fit_scale(decisions: Float, targets: Float, weights: Float, multilabel: bool, offset: Float | float = 0.0) -> float:
+    """The factor f > 0 for which f * decisions + offset has the least log loss.
 
-    decisions (n, classes), targets (n, classes) 0/1, weights (n,), offset broadcast to decisions, positive as in
-    `log_loss`. Guo et al. 2017 (arXiv 1706.04599, section 4.2) with Platt's targets (1999, section 2.2): of n examples
-    all decided rightly it is not certain that the next will be, so that a share 1 / (n + 2) of every target is given
-    to the other side; without it a few easy examples would ask for an infinite factor.
+    decisions (n, classes), targets (n, classes) 0/1, weights (n,), offset broadcast to decisions. Targets
+    as Platt's (1999, section 2.2): of n examples all decided rightly it is not certain that the next will be, so that
+    a share 1 / (n + 2) of every target is given to the other side; without it a few easy examples would ask for an
+    infinite factor.
     """
     classes = targets.shape[1]
     doubt = 1.0 / (len(targets) + 2.0)
@@ -31,6 +24,6 @@ def fit_scale(
     soft = targets * (1.0 - doubt) + (1.0 - targets) * other
 
     def loss(exponent: float) -> float:
-        return log_loss(np.exp(exponent) * decisions + offset, soft, weights, multilabel, positive)
+        return log_loss(np.exp(exponent) * decisions + offset, soft, weights, multilabel)
 
     return float(np.exp(minimize_scalar(loss, bounds=(_LEAST, _MOST), method="bounded").x))
