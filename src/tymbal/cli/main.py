@@ -5,14 +5,16 @@ from __future__ import annotations
 import difflib
 import os
 import sys
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, Argument, CycloptsError, MissingArgumentError, Parameter, UnusedCliTokensError
 from cyclopts.config import Toml
 
 from tymbal import __version__
-from tymbal.errors import InputPathError, TymbalError, UsageError
+from tymbal.cli.common import say, spoken, whole
+from tymbal.errors import ConfigError, InputPathError, TymbalError, UsageError
 
 VERBS = {  # verb -> the module with the function of that name; loaded when it is called
     "inspect": "Say what recordings hold and what is wrong with them.",
@@ -22,6 +24,8 @@ VERBS = {  # verb -> the module with the function of that name; loaded when it i
     "encoders": "List encoders, describe or check one, export it to ONNX.",
     "embed": "Run an encoder over a corpus into a feature store.",
     "probe": "Fit and evaluate probes on a feature store.",
+    "synth": "Make scenes with known truth, as a corpus or pictures.",
+    "sweep": "Fit every probe of a plan: tasks, encoders, layers, heads, rates, seeds.",
     "bench": "Run a public benchmark from its own download, published numbers beside ours.",
     "report": "Draw a run as one self-contained HTML page.",
     "demo": "The whole road on the recordings that ship with Tymbal.",
@@ -45,45 +49,68 @@ def build_app() -> App:
         result_action="return_value",
         exit_on_error=False,
         print_error=False,
+        default_parameter=Parameter(converter=whole),
         suppress_keyboard_interrupt=False,  # Ctrl-C says what becomes of the work, below
     )
-    for verb, summary in VERBS.items():
-        app.command(f"tymbal.cli.{verb}:{verb}", name=verb, help=summary)
+    for place, (verb, summary) in enumerate(VERBS.items()):
+        app.command(f"tymbal.cli.{verb}:{verb}", name=verb, help=summary, sort_key=place)
     return app
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code."""
     tokens = list(sys.argv[1:] if arguments is None else arguments)
+    app = build_app()
     try:
         tokens, config = _take_config(tokens)
         _check_verb(tokens)
-        app = build_app()
         if config is not None:
             app.config = (Toml(config, must_exist=True),)
         result = app(tokens)
         return result if isinstance(result, int) else 0
     except TymbalError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+        text, code = spoken(error, _options(app, tokens))
+        say(f"error: {text}")
+        return code
     except CycloptsError as error:
         verb = next((token for token in tokens if token in VERBS), "")
-        text = str(error).rstrip(".")
+        text = _usage(error)
         stop = "" if text.endswith("?") else "."
-        print(f"error: {text}{stop} See: tymbal {verb + ' ' if verb else ''}--help", file=sys.stderr)
+        say(f"error: {text}{stop} See: tymbal {verb + ' ' if verb else ''}--help")
         return UsageError.exit_code
     except BrokenPipeError:  # the reader of our output went away (tymbal ... | head)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:  # a path that cannot be read or written; files of a job are guarded one by one
         where = f"{error.filename}: " if error.filename else ""
-        print(
-            f"error: {where}{error.strerror or error}. Check that the path is right and may be used.", file=sys.stderr
-        )
+        say(f"error: {where}{error.strerror or error}. Check that the path is right and may be used.")
         return InputPathError.exit_code
     except KeyboardInterrupt:
-        print("interrupted; finished work is kept, the same command resumes", file=sys.stderr)
+        say("interrupted; finished work is kept, the same command resumes")
         return 130
+
+
+def _options(app: App, tokens: Sequence[str]) -> dict[str, str]:
+    """The options of the verb that was called, and how they are shown: arguments without a name in capitals."""
+    if not tokens or tokens[0] not in VERBS:
+        return {}
+    found = app[tokens[0]].assemble_argument_collection()
+    return {name: _shown(argument) for argument in found for name in argument.names}
+
+
+def _shown(argument: Argument) -> str:
+    name = argument.names[0]
+    return name if argument.index is None else name.removeprefix("--").upper()
+
+
+def _usage(error: CycloptsError) -> str:
+    """What the parser found wrong, in fewer words."""
+    if isinstance(error, MissingArgumentError) and error.argument is not None:
+        name = _shown(error.argument)
+        return f"{name} needs a value" if error.keyword else f"{name} is missing"
+    if isinstance(error, UnusedCliTokensError):
+        return f"nothing takes {' '.join(map(repr, error.unused_tokens or ()))}"
+    return str(error).rstrip(".")
 
 
 def _check_verb(tokens: list[str]) -> None:
@@ -106,6 +133,10 @@ def _take_config(tokens: list[str]) -> tuple[list[str], Path | None]:
         path = Path(value if equals else tokens[position + 1])
         if not path.is_file():
             raise UsageError("no such parameter file", where=path, mend="Check the path given to --config.")
+        try:
+            tomllib.loads(path.read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ConfigError(f"not valid TOML: {error}", where=path, mend="Mend the line that it names.") from error
         return tokens[:position] + tokens[position + (1 if equals else 2) :], path
     return tokens, None
 

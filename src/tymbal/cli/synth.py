@@ -1,0 +1,164 @@
+"""`tymbal synth`: scenes with known truth, and the banks of recorded calls they may be made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from tymbal.cli.common import EXIT_OK, EXIT_SOME_FAILED, Json, Quiet, Workers, say, say_failures, say_json
+from tymbal.errors import UsageError
+
+if TYPE_CHECKING:
+    from tymbal.jobs import Failure
+    from tymbal.synthesis import ScenePlan
+
+Out = Annotated[Path, Parameter(name=["--out", "-o"])]
+
+
+@dataclass(frozen=True)
+class Cuts:
+    """How `synth cuts` cuts recordings.
+
+    Parameters
+    ----------
+    rate
+        Sample rate in Hz of the bank, and so of the scenes made of it.
+    reference_rate
+        The rate in Hz that times and frequencies of plan and settings are written for.
+    above_db
+        How far a call stands above its band's floor.
+    most
+        Calls kept of one recording.
+    background
+        Seconds of background kept of one recording.
+    """
+
+    rate: int = 16_000
+    reference_rate: int = 16_000
+    above_db: float = 12.0
+    most: int = 500
+    background: float = 60.0
+
+
+def synth(
+    action: Literal["plan", "scenes", "draw", "cuts"],
+    source: Path | None = None,
+    *,
+    out: Out,
+    kind: Literal["scenes", "fewshot", "boxes"] = "scenes",
+    scenes: int | None = None,
+    seed: int | None = None,
+    cuts: Annotated[Cuts, Parameter(name="*")] = Cuts(),
+    workers: Workers = None,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> int:
+    """Make scenes with known truth: a plan to edit, a corpus of it, pictures of it; or cut a bank of your recordings.
+
+    Parameters
+    ----------
+    action
+        Plan writes a plan with every distribution; scenes writes the corpus of a plan; draw draws its first scenes;
+        cuts makes a bank of a folder or corpus of recordings.
+    source
+        The plan (TOML) for scenes and draw, the recordings for cuts.
+    out
+        The plan's file, the corpus' folder, the picture (PNG) or the bank's folder.
+    kind
+        For plan: new classes in every scene, a prompt with its query, or a vocabulary for detection.
+    scenes
+        How many, instead of the plan's number (10 are drawn).
+    seed
+        Instead of the plan's.
+    """
+    if action == "plan":
+        return _plan(out, kind, scenes, seed, quiet)
+    if source is None:
+        what = "recordings" if action == "cuts" else "PLAN.toml"
+        raise UsageError(f"synth {action} needs the {what}", mend=f"Say: tymbal synth {action} {what.upper()} -o OUT")
+    if action == "cuts":
+        return _cuts(source, out, cuts, workers, quiet, json)
+    plan = _loaded(source, scenes, seed)
+    if action == "draw":
+        return _draw(plan, out, scenes or 10, quiet)
+    return _scenes(plan, out, workers, quiet, json)
+
+
+def _loaded(source: Path, scenes: int | None, seed: int | None) -> ScenePlan:
+    from tymbal.synthesis import load_plan
+
+    plan = load_plan(source)
+    return replace(plan, scenes=scenes or plan.scenes, seed=plan.seed if seed is None else seed)
+
+
+def _plan(out: Path, kind: str, scenes: int | None, seed: int | None, quiet: bool) -> int:
+    from tymbal.jobs import write_text
+    from tymbal.synthesis import ScenePlan, boxes_plan, fewshot_plan, plan_text
+
+    if out.exists():
+        raise UsageError("there is a file already", where=out, mend="Delete it, or choose another name (-o FILE).")
+    plan = ScenePlan() if kind == "scenes" else fewshot_plan() if kind == "fewshot" else boxes_plan()
+    plan = replace(plan, scenes=scenes or plan.scenes, seed=seed or plan.seed)
+    head = "# A plan of scenes. What each line means: the docstrings of tymbal.synthesis.plan and its sections.\n"
+    write_text(out, head + plan_text(plan))
+    if not quiet:
+        say(f"wrote {out}; edit it, then: tymbal synth scenes {out} -o CORPUS")
+    return EXIT_OK
+
+
+def _scenes(plan: ScenePlan, out: Path, workers: int | None, quiet: bool, json: bool) -> int:
+    from tymbal.jobs import make_progress
+    from tymbal.synthesis import write_scenes
+
+    corpus, failures = write_scenes(plan, out, workers=workers, progress=make_progress(quiet=quiet))
+    recordings, events = corpus.recordings, corpus.events
+    truth = dict(events["truth"].value_counts().sort("truth").iter_rows()) if events.height else {}
+    if json:
+        told = {"corpus": str(out), "recordings": recordings.height, "events": events.height, "truth": truth}
+        say_json({**told, "digest": corpus.digest, "failures": failures})
+    elif not quiet:
+        minutes = float(recordings["duration_s"].sum()) / 60
+        counted = ", ".join(f"{number} {name}" for name, number in truth.items())
+        say(f"{recordings.height} recordings, {minutes:.1f} minutes, {events.height} events ({counted}), in {out}")
+    return _end(failures, json)
+
+
+def _draw(plan: ScenePlan, out: Path, scenes: int, quiet: bool) -> int:
+    from tymbal.jobs import write_bytes
+    from tymbal.report.scenes import draw_scenes
+    from tymbal.synthesis import SceneGenerator
+
+    generator = SceneGenerator(plan)
+    drawn = [part for index in range(min(scenes, plan.scenes)) for part in generator.parts(index)]
+    write_bytes(out, draw_scenes(drawn))
+    if not quiet:
+        say(f"drew {len(drawn)} recordings into {out}")
+    return EXIT_OK
+
+
+def _cuts(source: Path, out: Path, cuts: Cuts, workers: int | None, quiet: bool, json: bool) -> int:
+    from tymbal.jobs import make_progress
+    from tymbal.synthesis import Cutting, make_bank
+    from tymbal.synthesis.activity import Activity
+
+    settings = Cutting(cuts.rate, cuts.reference_rate, Activity(above_db=cuts.above_db), cuts.most, cuts.background)
+    bank, failures = make_bank(source, out, settings, workers=workers, progress=make_progress(quiet=quiet))
+    sizes = {name: int(bank.calls[name].n_unique()) for name in bank.granularities}
+    seconds = float(bank.backgrounds["samples"].sum()) / bank.sample_rate_hz
+    if json:
+        told = {"bank": str(out), "calls": bank.calls.height, "background_s": seconds, "clusters": sizes}
+        say_json({**told, "digest": bank.digest, "failures": failures})
+    elif not quiet:
+        grouped = ", ".join(f"{number} of about {name.removeprefix('cluster_')}" for name, number in sizes.items())
+        say(f"{bank.calls.height} calls, {seconds:.0f} s of background, in {out}")
+        say(f"clusters: {grouped or 'too few calls for any'}")
+    return _end(failures, json)
+
+
+def _end(failures: tuple[Failure, ...], json: bool) -> int:
+    if not json:
+        say_failures([(failure.item, failure.message) for failure in failures])
+    return EXIT_SOME_FAILED if failures else EXIT_OK

@@ -1,0 +1,56 @@
+"""The power of a band over a stretch equals that of a filter over everything."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.reference import synthesis as slow
+
+from tymbal.synthesis.levels import NARROWEST_OCTAVES, BandPower, call_gain, measured_band, measured_span
+
+RATE = 16_000.0
+
+
+@pytest.fixture(scope="module")
+def noise() -> np.ndarray:
+    """Red noise, 5 s, as steep as plans make it."""
+    white = np.random.default_rng(0).standard_normal(80_000)
+    spectrum = np.fft.rfft(white)
+    spectrum[1:] /= np.arange(1, len(spectrum)) ** 1.1
+    return np.fft.irfft(spectrum, 80_000).astype(np.float32)
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.floats(30, 6000),
+    st.floats(0.34, 4),
+    st.integers(0, 75_000),
+    st.integers(4000, 40_000),
+)
+def test_band_power_equals_the_brick_wall(
+    noise: np.ndarray, low_hz: float, octaves: float, start: int, count: int
+) -> None:
+    high_hz = min(low_hz * 2**octaves, 8000.0)
+    start, stop = measured_span(start, min(start + count, 80_000), 80_000, RATE)
+    fast = BandPower(noise, RATE)(low_hz, high_hz, start, stop)
+    assert 10 * np.log10(fast / slow.band_power(noise, low_hz, high_hz, RATE, start, stop)) == pytest.approx(0, abs=0.3)
+
+
+def test_bands_are_widened_to_a_third_of_an_octave_and_spans_to_a_quarter_second() -> None:
+    low, high = measured_band(1000, 1001, RATE)
+    assert np.log2(high / low) == pytest.approx(NARROWEST_OCTAVES)
+    assert np.sqrt(low * high) == pytest.approx(np.sqrt(1000 * 1001))
+    assert measured_band(1000, 4000, RATE) == (1000, 4000)
+    assert measured_band(7900, 8000, RATE)[1] == 8000
+    assert measured_span(8000, 8100, 80_000, RATE) == (6050, 10_050)
+    assert measured_span(0, 100, 80_000, RATE) == (0, 4000)
+    assert measured_span(79_900, 80_000, 80_000, RATE) == (76_000, 80_000)
+    assert measured_span(100, 200, 1000, RATE) == (0, 1000)
+
+
+def test_gain_sets_the_ratio() -> None:
+    call = np.random.default_rng(1).standard_normal(500).astype(np.float32)
+    louder = call * call_gain(call, 13.0, 0.02)
+    assert 10 * np.log10(np.mean(louder**2) / 0.02) == pytest.approx(13.0, abs=1e-4)
