@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 # public name -> module that defines it
 _PUBLIC = {
     "Corpus": "tymbal.corpus",
+    "DiagnoseConfig": "tymbal.probes",
     "FeatureStore": "tymbal.features",
     "Probe": "tymbal.probes",
     "ProbeConfig": "tymbal.probes",
@@ -20,6 +21,7 @@ _PUBLIC = {
     "TymbalError": "tymbal.errors",
     "audit": "tymbal.corpus",
     "create_encoder": "tymbal.encoders",
+    "diagnose": "tymbal.probes",
     "embed": "tymbal.features",
     "examples": "tymbal.features",
     "index": "tymbal.corpus",
