@@ -49,7 +49,7 @@ class Study:
     class_weight
         `balanced` weighs every class alike, however rare.
     statistics
-        What linear, ridge and logistic see of a layer over time: mean, std, max.
+        What heads that take no frames see of a layer over time: mean, std, max.
     norm
         `layer` normalises every frame over its values first.
     width
@@ -58,6 +58,8 @@ class Study:
         Most epochs of trained heads; they stop earlier where validation stops improving.
     learning_rate
         Of trained heads.
+    calibrated
+        Make scores honest by one temperature, fitted on what was held out of training.
     """
 
     label: str | None = None
@@ -79,6 +81,7 @@ class Study:
     width: int = 128
     epochs: int = 100
     learning_rate: float = 1e-3
+    calibrated: Annotated[bool, Parameter(negative="")] = False
 
 
 def probe(
@@ -142,6 +145,7 @@ def _config(study: Study) -> StudyConfig:
         norm=study.norm,
         dim=study.width,
         training=replace(plain.training, epochs=study.epochs, learning_rate=study.learning_rate),
+        calibrated=study.calibrated,
     )
     return StudyConfig(
         label=study.label or "label",
