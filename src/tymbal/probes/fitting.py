@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,7 +21,8 @@ from tymbal.probes.pooling import Array, CachedExamples, Mask
 from tymbal.training import derive_seed, seeded, train
 
 _SMALL = 1e-6  # a value that varies less than this share of its size is constant
-_BATCH = 256  # examples in a pass without gradients
+_BATCH = 256  # examples at most in a pass without gradients
+_PIECE = 1 << 23  # values handled at once where it does not matter how many
 
 
 class ProbeModule(nn.Module):
@@ -79,17 +80,31 @@ def standardisation(inputs: Inputs, rows: NDArray[np.int64]) -> tuple[Array, Arr
 
     Values that do not vary, and layers without frames, get 0: they say nothing, and must not be blown up.
     """
-    values = inputs.values[rows]
-    if inputs.mask is not None:
-        values = values[inputs.mask[rows]]
-    wide = values.astype(np.float64)
-    known = np.isfinite(wide)
-    count = np.maximum(known.sum(axis=0), 1)
-    mean = np.where(known, wide, 0.0).sum(axis=0) / count
-    deviation = np.sqrt(np.square(np.where(known, wide - mean, 0.0)).sum(axis=0) / count)
+    width = inputs.values.shape[-1]
+    count, mean, squares = np.zeros(width), np.zeros(width), np.zeros(width)
+    for values, known in _wide(inputs, rows):
+        count += known.sum(axis=0)
+        mean += values.sum(axis=0)
+    count = np.maximum(count, 1)
+    mean /= count
+    for values, known in _wide(inputs, rows):  # a second pass: the mean square less the squared mean has no digits left
+        values -= mean
+        squares += np.square(values, where=known, out=np.zeros_like(values)).sum(axis=0)
+    deviation = np.sqrt(squares / count)
     varies = deviation > _SMALL * np.maximum(np.abs(mean), _SMALL)
     inverse = np.where(varies, 1.0 / np.where(varies, deviation, 1.0), 0.0)
     return mean.astype(np.float32), inverse.astype(np.float32)
+
+
+def _wide(inputs: Inputs, rows: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.float64], Mask]]:
+    """The real frames of the examples `rows` piece by piece, float64 (frames, values), and which values are finite;
+    the others are 0."""
+    step = max(1, _PIECE // max(1, inputs.values[:1].size))
+    for start in range(0, len(rows), step):
+        own = rows[start : start + step]
+        values = inputs.values[own] if inputs.mask is None else inputs.values[own][inputs.mask[own]]
+        known = np.isfinite(values)
+        yield np.where(known, values, 0.0).astype(np.float64), known
 
 
 @dataclass(frozen=True)
@@ -103,20 +118,24 @@ class Fitted:
 
 
 class _Rows:
-    """Rows of arrays as `training.Batches`; nothing is copied but the batch."""
+    """Rows of arrays as `training.Batches`; nothing is copied but the batch, and that into the place of the last."""
 
     def __init__(self, inputs: Inputs, targets: Array, rows: NDArray[np.int64]) -> None:
         self._values = torch.from_numpy(inputs.values)
         self._mask = None if inputs.mask is None else torch.from_numpy(inputs.mask)
         self._targets, self._rows = torch.from_numpy(targets), torch.from_numpy(rows)
+        self._place = self._values[:0]
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def batch(self, indices: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:
+        """Values, mask and targets; the values stand until the next batch is asked for."""
         rows = self._rows[indices]
-        mask = None if self._mask is None else self._mask[rows]
-        return self._values[rows], mask, self._targets[rows]
+        if len(self._place) < len(rows):  # asking the system for so much memory anew costs more than copying
+            self._place = torch.empty((len(rows), *self._values.shape[1:]))
+        values = torch.index_select(self._values, 0, rows, out=self._place[: len(rows)])
+        return values, None if self._mask is None else self._mask[rows], self._targets[rows]
 
 
 def fit_trained(
@@ -207,11 +226,11 @@ def classification_loss(logits: Tensor, targets: Tensor, weight: Tensor, multila
 
 
 def _forward(module: nn.Module, inputs: Inputs, rows: NDArray[np.int64]) -> Tensor:
-    parts = []
-    for start in range(0, len(rows), _BATCH):
-        own = rows[start : start + _BATCH]
-        mask = None if inputs.mask is None else torch.from_numpy(inputs.mask[own])
-        parts.append(module(torch.from_numpy(inputs.values[own]), mask))
+    step = min(_BATCH, max(1, _PIECE // max(1, inputs.values[:1].size)))
+    taken, parts = _Rows(inputs, np.zeros((len(inputs.values), 0), dtype=np.float32), rows), []
+    for numbers in torch.split(torch.arange(len(rows)), step):
+        values, mask, _ = taken.batch(numbers)
+        parts.append(module(values, mask))
     return torch.cat(parts)
 
 

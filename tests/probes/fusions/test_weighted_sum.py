@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.reference import probes as slow
 
-from tymbal.probes.fusions.weighted_sum import WeightedSum
+from tymbal.probes.fusions.weighted_sum import WeightedSum, mix
 
 
 def fusion_of(dims: tuple[int, ...], width: int | None, seed: int) -> WeightedSum:
@@ -76,3 +76,20 @@ def test_missing_values_count_as_the_mean() -> None:
 def test_several_layers_need_a_width() -> None:
     with pytest.raises(ValueError, match="width"):
         WeightedSum((2, 3), None)
+
+
+def test_the_mix_is_the_plain_sum_gradients_too() -> None:
+    """More frames than are mixed at once, in two dimensions and three."""
+    for shape in ((150, 12), (3, 70, 12)):
+        values, scale = torch.randn(shape, dtype=torch.float64), torch.randn(3, 4, dtype=torch.float64)
+        given = [each.requires_grad_() for each in (values, scale, torch.randn(4, dtype=torch.float64))]
+        plain = given[2] + (values.unflatten(-1, (3, 4)) * scale).sum(dim=-2)
+        mixed = mix(given[0], given[1], given[2])
+        torch.testing.assert_close(mixed, plain)
+        weights = torch.randn_like(plain)
+        for a, b in zip(
+            torch.autograd.grad((plain * weights).sum(), given),
+            torch.autograd.grad((mixed * weights).sum(), given),
+            strict=True,
+        ):
+            torch.testing.assert_close(a, b)

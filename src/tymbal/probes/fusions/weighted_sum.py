@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +25,38 @@ class WeightedSumOptions:
 
     adapters: Literal["shared", "where_needed"] = "shared"
     standardise: bool = True
+
+
+class _Mix(torch.autograd.Function):
+    """Frames a few at a time, so that the sum and its gradient stay in the cache while the layers stream by."""
+
+    FRAMES = 64
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, scale: Tensor, offset: Tensor) -> Tensor:
+        ctx.save_for_backward(values, scale)
+        layers = values.reshape(-1, *scale.shape)
+        out = offset.expand(len(layers), -1).clone()
+        for part, own in zip(torch.split(out, _Mix.FRAMES), torch.split(layers, _Mix.FRAMES), strict=True):
+            for index, factor in enumerate(scale):
+                part.addcmul_(own[:, index], factor)
+        return out.view(*values.shape[:-1], -1)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
+        values, scale = ctx.saved_tensors
+        gradient, layers = gradients[0].reshape(-1, scale.shape[1]), values.reshape(-1, *scale.shape)
+        of_scale = torch.zeros_like(scale)
+        for part, own in zip(torch.split(gradient, _Mix.FRAMES), torch.split(layers, _Mix.FRAMES), strict=True):
+            of_scale += (own * part[:, None]).sum(dim=0)
+        of_values = (gradient[:, None] * scale).reshape(values.shape) if ctx.needs_input_grad[0] else None
+        return of_values, of_scale, gradient.sum(dim=0)
+
+
+def mix(values: Tensor, scale: Tensor, offset: Tensor) -> Tensor:
+    """offset + sum over layers of scale_l x_l: (..., layers × dim), (layers, dim), (dim,) -> (..., dim)."""
+    out: Tensor = _Mix.apply(values, scale, offset)  # type: ignore[no-untyped-call]
+    return out
 
 
 class WeightedSum(AffineFusion):
@@ -66,10 +98,8 @@ class WeightedSum(AffineFusion):
         if not self.even:
             return values - self.center  # before the projection: large means would cost it digits
         scale = self.weights()[:, None] * self.scale.view(len(self.dims), -1)
-        total = -(scale * self.center.view(len(self.dims), -1)).sum(dim=0)
-        for layer, factor in zip(torch.split(values, list(self.dims), dim=-1), scale, strict=True):
-            total = torch.addcmul(total, layer, factor)
-        return total
+        offset = -(scale * self.center.view(len(self.dims), -1)).sum(dim=0)
+        return mix(values, scale, offset)
 
     def affine(self) -> tuple[Tensor, Tensor] | None:
         """The shared projection, or the weighted projections side by side."""
