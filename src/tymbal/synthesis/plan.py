@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tymbal.config import digest, load, to_plain
+from tymbal.config import digest, from_plain, load, to_plain
 from tymbal.errors import ConfigError
 from tymbal.synthesis.annotator import Annotator
 from tymbal.synthesis.backgrounds import Backgrounds
@@ -103,8 +103,8 @@ class ScenePlan:
 
     @property
     def identity(self) -> str:
-        """Content address of what scene i sounds like; the number of scenes is no part of it."""
-        return digest({"version": VERSION, "plan": {**to_plain(self), "scenes": None}})
+        """Content address of what scene i sounds like; the number of scenes and the bank's place are no part of it."""
+        return digest({"version": VERSION, "plan": {**plain_plan(self), "scenes": None, "bank": None}})
 
     def check(self, where: object = "ScenePlan") -> None:
         """Raise ConfigError naming the first field that cannot be."""
@@ -185,9 +185,15 @@ def load_plan(path: Path) -> ScenePlan:
     return plan
 
 
+def plain_plan(plan: ScenePlan) -> dict[str, Any]:
+    """The plan as plain values of the types that its file gives: 1 and 1.0 are one plan."""
+    plain: dict[str, Any] = to_plain(from_plain(ScenePlan, to_plain(plan)))
+    return plain
+
+
 def plan_text(plan: ScenePlan) -> str:
     """The plan as TOML with one line per field, a table per section; `load_plan` reads it back equal."""
-    plain = {name: value for name, value in to_plain(plan).items() if value is not None}
+    plain = {name: value for name, value in plain_plan(plan).items() if value is not None}
     parts = plain.pop("parts")
     sections = {name: value for name, value in plain.items() if isinstance(value, dict)}
     lines = [f"{name} = {_inline(value)}" for name, value in plain.items() if name not in sections]

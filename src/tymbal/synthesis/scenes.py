@@ -110,7 +110,7 @@ class SceneGenerator:
         self.plan = plan
         self.labels = labels_of(plan)
         rates = {"sample_rate_hz": plan.sample_rate_hz, "reference_rate_hz": plan.reference_rate_hz}
-        self._bank = Bank.open(plan.bank, **rates) if plan.bank is not None else None
+        self.bank = Bank.open(plan.bank, **rates) if plan.bank is not None else None
 
     def __len__(self) -> int:
         return self.plan.scenes
@@ -118,7 +118,7 @@ class SceneGenerator:
     def parts(self, index: int, *, stems: bool = False) -> tuple[Scene, ...]:
         """All parts of scene `index`, in the order of the plan."""
         self._check_index(index)
-        kinds = scene_classes(self.plan, index, self._bank)
+        kinds = scene_classes(self.plan, index, self.bank)
         return tuple(self._part(index, number, kinds, stems) for number in range(len(self.plan.parts)))
 
     def scene(self, index: int, part: int = 0, *, stems: bool = False) -> Scene:
@@ -129,7 +129,7 @@ class SceneGenerator:
         self._check_index(index)
         if not 0 <= part < len(self.plan.parts):
             raise UsageError(f"no part {part}", where="SceneGenerator", allowed=f"0 to {len(self.plan.parts) - 1}")
-        return self._part(index, part, scene_classes(self.plan, index, self._bank), stems)
+        return self._part(index, part, scene_classes(self.plan, index, self.bank), stems)
 
     def _check_index(self, index: int) -> None:
         if not 0 <= index < self.plan.scenes:
@@ -168,7 +168,7 @@ class SceneGenerator:
         shift = stream(plan.seed, index, Purpose.SHIFT, number).random() < plan.parts[number].shift
         ambience = draw_ambience(plan.backgrounds, stream(plan.seed, index, Purpose.BACKGROUND, number if shift else 0))
         rng = stream(plan.seed, index, Purpose.NOISE, number)
-        return render_background(ambience, total, float(plan.reference_rate_hz), rng, self._bank)
+        return render_background(ambience, total, float(plan.reference_rate_hz), rng, self.bank)
 
     def _place(self, index: int, number: int, kinds: Sequence[SceneClass], total: int) -> list[_Placed]:
         """Exemplars of all classes and when they start."""

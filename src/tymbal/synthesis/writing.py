@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +15,7 @@ import polars as pl
 from tymbal.annotations import make_events, write_events
 from tymbal.corpus import Corpus, index
 from tymbal.corpus.indexing import WORK
-from tymbal.errors import ConfigError, NothingDoneError, UsageError
+from tymbal.errors import NothingDoneError, UsageError
 from tymbal.jobs import (
     Failure,
     Plan,
@@ -28,13 +29,14 @@ from tymbal.jobs import (
     remove_temporaries,
     run_job,
     write_bytes,
+    write_json,
     write_text,
 )
-from tymbal.synthesis.plan import ScenePlan, load_plan, plan_text
-from tymbal.synthesis.scenes import Scene, recording_name
+from tymbal.synthesis.plan import ScenePlan, plan_text
+from tymbal.synthesis.scenes import Scene, SceneGenerator, recording_name
 from tymbal.synthesis.streaming import SceneWork
 
-PLAN, AUDIO, TRUTH, SCENES = "plan.toml", "audio", "truth", "scenes.csv"
+PLAN, MADE, AUDIO, TRUTH, SCENES = "plan.toml", "made.json", "audio", "truth", "scenes.csv"
 PER_SHARD = 16
 FLAC_HIGHEST_HZ = 655_350
 
@@ -62,8 +64,9 @@ def _encoded(scene: Scene, plan: ScenePlan) -> WrittenScene:
     import soundfile
 
     deep = plan.recorder.bits.bounds[1] > 16
-    full = 2**31 if deep else 2**15
-    whole = np.clip(np.rint(scene.waveform * np.float64(full)), -full, full - 1).astype(np.int32 if deep else np.int16)
+    full = 2**23 if deep else 2**15
+    whole = np.clip(np.rint(scene.waveform * np.float64(full)), -full, full - 1)
+    whole = whole.astype(np.int32) << 8 if deep else whole.astype(np.int16)
     buffer = io.BytesIO()
     kind = extension(plan)
     subtype = "PCM_24" if deep else "PCM_16"
@@ -90,13 +93,14 @@ def write_scenes(
     be made.
     """
     target = Path(out)
-    plan.check()
-    _refuse_foreign(plan, target)
-    job = make_plan("scenes", list(range(plan.scenes)), plan.identity, per_shard=PER_SHARD)
+    identity = _identity(plan)
+    _refuse_foreign(plan, identity, target)
+    job = make_plan("scenes", list(range(plan.scenes)), identity, per_shard=PER_SHARD)
     with only_writer(target):
         remove_temporaries(target)
         (target / WORK).mkdir(exist_ok=True)  # tells indexing that the other things here are ours
-        write_text(target / PLAN, f"# scenes made by tymbal synth scenes; identity {plan.identity}\n{plan_text(plan)}")
+        write_text(target / PLAN, plan_text(plan))
+        write_json(target / MADE, identity)
         failures: list[Failure] = []
         run_job(
             job,
@@ -127,32 +131,38 @@ def write_scenes(
     return corpus, tuple(failures)
 
 
-def _refuse_foreign(plan: ScenePlan, target: Path) -> None:
-    there = target / PLAN
-    if there.is_file():
-        try:
-            before = replace(load_plan(there), bank=plan.bank)
-        except ConfigError as error:
-            raise UsageError(
-                f"{PLAN} is damaged or of another version ({error.what})",
-                where=target,
-                mend="Delete the folder, or choose another (-o FOLDER).",
-            ) from error
-        if before.identity != plan.identity:
-            raise UsageError(
-                f"this folder holds scenes of another plan: {_difference(before, plan)}",
-                where=target,
-                mend="Choose another output folder, or delete this one.",
-            )
-    elif target.is_dir() and any(not path.name.startswith(".") for path in target.iterdir()):
-        raise UsageError("this folder holds other things", where=target, mend="Give a new or empty folder (-o FOLDER).")
+def _identity(plan: ScenePlan) -> dict[str, str | None]:
+    """What decides every scene: the plan, and the content of its bank wherever that lies. Checks the plan."""
+    bank = SceneGenerator(plan).bank
+    return {"plan": plan.identity, "bank": None if bank is None else bank.digest}
 
 
-def _difference(before: ScenePlan, now: ScenePlan) -> str:
-    for old, new in zip(plan_text(before).splitlines(), plan_text(now).splitlines(), strict=False):
+def _refuse_foreign(plan: ScenePlan, identity: dict[str, str | None], target: Path) -> None:
+    there = target / MADE
+    if not there.is_file():
+        if target.is_dir() and any(not path.name.startswith(".") for path in target.iterdir()):
+            mend = "Give a new or empty folder (-o FOLDER)."
+            raise UsageError("this folder holds other things", where=target, mend=mend)
+        return
+    try:
+        before = json.loads(there.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UsageError(f"{MADE} is damaged ({error})", where=target, mend="Delete the folder.") from error
+    if before != identity:
+        raise UsageError(
+            f"this folder holds scenes of another plan: {_difference(target / PLAN, plan)}",
+            where=target,
+            mend="Choose another output folder, or delete this one.",
+        )
+
+
+def _difference(path: Path, now: ScenePlan) -> str:
+    """In words, from the text of the plan that the folder was made by."""
+    old_lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    for old, new in zip(old_lines, plan_text(now).splitlines(), strict=False):
         if old != new and not old.startswith(("scenes =", "bank =")):
             return f"it has {old}, this plan {new}"
-    return "one has a bank, or sections that the other has not"
+    return "their banks, or versions of the generator, differ"
 
 
 def _tables(shard: Shard[Any]) -> tuple[str, str]:

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from tymbal.cli.main import main
+from tymbal.corpus import Corpus
+
+
+def run(*arguments: object) -> int:
+    return main(["synth", *map(str, arguments)])
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Path:
+    assert run("plan", "-o", tmp_path / "plan.toml", "--kind", "boxes", "--scenes", 3, "--quiet") == 0
+    return tmp_path / "plan.toml"
+
+
+def test_from_a_plan_to_a_corpus_and_a_picture(plan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("scenes", plan, "-o", tmp_path / "corpus", "--workers", 1) == 0
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "3 recordings, 0.5 minutes" in said.err
+    corpus = Corpus.open(tmp_path / "corpus")
+    assert set(corpus.events["truth"]) <= {"POS", "UNK"}
+    assert run("scenes", plan, "-o", tmp_path / "corpus", "--workers", 1, "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["recordings"] == 3
+    assert told["digest"] == corpus.digest
+    assert run("draw", plan, "-o", tmp_path / "a.png", "--scenes", 2) == 0
+    assert "drew 2 recordings" in capsys.readouterr().err
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_number_and_the_seed_can_be_told(plan: Path, tmp_path: Path) -> None:
+    assert run("scenes", plan, "-o", tmp_path / "c", "--workers", 1, "--scenes", 2, "--seed", 9, "--quiet") == 0
+    assert Corpus.open(tmp_path / "c").recordings.height == 2
+    assert "seed = 9" in (tmp_path / "c" / "plan.toml").read_text()
+
+
+def test_a_bank_is_cut_and_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rng = np.random.default_rng(0)
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in "ab":
+        sound = 0.01 * rng.standard_normal(160_000)
+        for start in range(10_000, 150_000, 20_000):
+            sound[start : start + 3000] += np.sin(np.arange(3000) * 0.7) * np.hanning(3000)
+        soundfile.write(folder / f"{name}.wav", sound, 16_000)
+    (folder / "bad.wav").write_bytes(b"no sound")
+    assert run("cuts", folder, "-o", tmp_path / "bank", "--workers", 1) == 4
+    said = capsys.readouterr().err
+    assert "14 calls" in said
+    assert "of about 4" in said
+    assert "1 failed:" in said
+    assert "bad.wav" in said
+    assert run("cuts", folder, "-o", tmp_path / "bank", "--workers", 1, "--json") == 4
+    assert json.loads(capsys.readouterr().out)["calls"] == 14
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (("scenes", "-o", "x"), 2, "synth scenes needs the PLAN.toml"),
+        (("cuts", "-o", "x"), 2, "synth cuts needs the recordings"),
+        (("scenes", "none.toml", "-o", "x"), 2, "none.toml: no such file"),
+        (("dance", "-o", "x"), 2, "dance"),
+    ],
+)
+def test_wrong_usage(
+    arguments: tuple[str, ...],
+    code: int,
+    told: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(*arguments) == code
+    assert told in capsys.readouterr().err
+
+
+def test_a_plan_is_never_written_over(plan: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("plan", "-o", plan) == 2
+    assert "there is a file already" in capsys.readouterr().err
