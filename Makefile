@@ -36,7 +36,7 @@ $(READY): pyproject.toml constraints.txt hatch_build.py
 	touch $(READY)
 
 $(READY_DEV): $(READY)
-	$(PIP) --editable ".[dev,report,av,hub,onnx,transformers]"
+	$(PIP) --editable ".[dev,report,av,hub,onnx,rooms,transformers]"
 	touch $(READY_DEV)
 
 clean:
