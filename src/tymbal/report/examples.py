@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -88,14 +89,20 @@ def card(row: dict[str, Any], sounds: Sounds) -> Markup:
             tag("b", reference),
         ]
     sure = row.get("sureness")
-    score = tag("span", f"score {rounded(sure, 2)}", class_="score") if sure is not None else Markup("")
-    picture, details = _picture(row, sounds)
+    score = f"score {rounded(sure, 2)}" if sure is not None else ""
+    return framed(row, sounds, verdict, score, f"Reference {reference}, predicted {predicted}")
+
+
+def framed(row: dict[str, Any], sounds: Sounds, verdict: Sequence[Child], score: str, said: str) -> Markup:
+    """An example with its picture and sound under a verdict; `said` describes it in words for those who cannot see."""
+    picture, details = _picture(row, sounds, said)
     place = [tag("span", str(row["recording"]), class_="file"), *(tag("span", detail) for detail in details)]
-    words = tag("p", tag("span", verdict), score, class_="verdict")
+    shown = tag("span", score, class_="score") if score else Markup("")
+    words = tag("p", tag("span", verdict), shown, class_="verdict")
     return tag("figure", picture, tag("figcaption", words, tag("p", place, class_="where")), class_="example")
 
 
-def _picture(row: dict[str, Any], sounds: Sounds) -> tuple[Markup, list[str]]:
+def _picture(row: dict[str, Any], sounds: Sounds, said: str) -> tuple[Markup, list[str]]:
     recording = str(row["recording"])
     if sounds.corpus is None:
         sounds.missing += 1
@@ -113,7 +120,7 @@ def _picture(row: dict[str, Any], sounds: Sounds) -> tuple[Markup, list[str]]:
     sounds.shown += 1
     picture = spectrogram(clip.samples, clip.sample_rate_hz)
     span = f"{clip.start_s:.2f} to {clip.start_s + clip.duration_s:.2f} s, 0 to {picture.nyquist_hz / 1000:g} kHz"
-    alt = f"Spectrogram of {recording}, {span}. Reference {row['reference']}, predicted {row['predicted']}."
+    alt = f"Spectrogram of {recording}, {span}. {said}."
     event = None if clip.onset_s is None or clip.offset_s is None else (clip.onset_s, clip.offset_s)
     drawn = draw_spectrogram(picture, start_s=clip.start_s, event=event, alt=alt)
     flac, note = listen(clip)

@@ -39,6 +39,11 @@ class Run:
         return [str(label) for label in self.task["labels"]]
 
     @property
+    def multilabel(self) -> bool:
+        """Whether an example may carry several labels or none; references are then lists."""
+        return bool(self.task.get("multilabel"))
+
+    @property
     def primary(self) -> str:
         """The metric that choices were made by."""
         return str(self.task["primary"])
@@ -160,7 +165,17 @@ def _predictions(path: Path, results: Mapping[str, Any]) -> pl.DataFrame:
     if lacking:
         raise DataError(f"no column {lacking[0]!r}", where=path, allowed=", ".join(sorted(PREDICTED)), mend=MEND)
     labels = {str(label) for label in results["task"]["labels"]}
-    strange = set(table["reference"].unique()) | set(table["predicted"].unique())
+    said = [table["reference"], table["predicted"]]
+    if results["task"].get("multilabel"):
+        if any(column.dtype != pl.List(pl.String) for column in said) or "scores" not in table.columns:
+            raise DataError(
+                "examples of several labels need lists of them and scores",
+                where=path,
+                allowed="lists of text",
+                mend=MEND,
+            )
+        said = [column.explode().drop_nulls() for column in said]
+    strange = {label for column in said for label in column.unique()}
     if strange - labels:
         odd = sorted(str(label) for label in strange - labels)[0]
         raise DataError(f"label {odd!r} is not among task.labels of results.json", where=path, mend=MEND)
