@@ -1,12 +1,10 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
-import torch
 from tests.probes.synthetic import make_examples
 
 from tymbal.probes import CachedExamples, Probe, ProbeConfig
-from tymbal.probes.fitting import Inputs, classification_loss, standardisation
+from tymbal.probes.fitting import Inputs, standardisation
 from tymbal.training import TrainingConfig
 
 
@@ -26,16 +24,6 @@ def test_constant_and_missing_values_get_no_scale() -> None:
     center, scale = standardisation(Inputs(values, None, (4,)), np.array([0, 1]))
     assert scale.tolist() == [1.0, 0.0, 0.0, 0.0]
     assert center.tolist() == [2.0, 1e8, 0.0, 2.0]
-
-
-def test_the_loss_by_hand() -> None:
-    logits, targets = torch.tensor([[0.0, 0.0], [2.0, 0.0]]), torch.tensor([[1.0, 0.0], [0.0, 1.0]])
-    weight = torch.tensor([1.0, 3.0])
-    single = classification_loss(logits, targets, weight, multilabel=False)
-    assert float(single) == pytest.approx((np.log(2) + 3 * np.log(np.exp(2) + 1)) / 2, rel=1e-5)
-    several = classification_loss(logits, targets, weight, multilabel=True)
-    expected = (2 * np.log(2) + np.log(1 + np.exp(2)) + 3 * np.log(2)) / 2
-    assert float(several) == pytest.approx(expected, rel=1e-5)
 
 
 def test_equal_accuracies_are_told_apart_by_the_loss() -> None:

@@ -11,18 +11,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from tymbal.probes.calibrating import fit_temperature
 from tymbal.probes.config import ProbeConfig
 from tymbal.probes.fusions import AffineFusion, build_fusion, get_fusion
 from tymbal.probes.heads import TrainedHead, head_options
-from tymbal.probes.heads.attending import AttendingHead, negative_entropy
-from tymbal.probes.labels import class_weights
+from tymbal.probes.heads.attending import AttendingHead
+from tymbal.probes.objective import Objective
 from tymbal.probes.pooling import Array, CachedExamples, Mask
 from tymbal.training import derive_seed, seeded, train
 
 _SMALL = 1e-6  # a value that varies less than this share of its size is constant
 _BATCH = 256  # examples at most in a pass without gradients
-_PIECE = 1 << 23  # values handled at once where it does not matter how many
+_PIECE = 1 << 23  # values at most in a pass without gradients, but one example at least
+_CACHED = 1 << 19  # values that stay in the cache between two steps of a sum
 
 
 class ProbeModule(nn.Module):
@@ -83,28 +83,33 @@ def standardisation(inputs: Inputs, rows: NDArray[np.int64]) -> tuple[Array, Arr
     width = inputs.values.shape[-1]
     count, mean, squares = np.zeros(width), np.zeros(width), np.zeros(width)
     for values, known in _wide(inputs, rows):
-        count += known.sum(axis=0)
+        count += len(values) if known is None else known.sum(axis=0)
         mean += values.sum(axis=0)
     count = np.maximum(count, 1)
     mean /= count
     for values, known in _wide(inputs, rows):  # a second pass: the mean square less the squared mean has no digits left
         values -= mean
-        squares += np.square(values, where=known, out=np.zeros_like(values)).sum(axis=0)
+        if known is not None:
+            values[~known] = 0.0
+        squares += np.einsum("ij,ij->j", values, values)
     deviation = np.sqrt(squares / count)
     varies = deviation > _SMALL * np.maximum(np.abs(mean), _SMALL)
     inverse = np.where(varies, 1.0 / np.where(varies, deviation, 1.0), 0.0)
     return mean.astype(np.float32), inverse.astype(np.float32)
 
 
-def _wide(inputs: Inputs, rows: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.float64], Mask]]:
-    """The real frames of the examples `rows` piece by piece, float64 (frames, values), and which values are finite;
-    the others are 0."""
-    step = max(1, _PIECE // max(1, inputs.values[:1].size))
+def _wide(inputs: Inputs, rows: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.float64], Mask | None]]:
+    """The real frames of the examples `rows` piece by piece, float64 (frames, values), what is not finite as 0; and
+    which values are finite, None for all."""
+    step = max(1, _CACHED // max(1, inputs.values[:1].size))
     for start in range(0, len(rows), step):
         own = rows[start : start + step]
-        values = inputs.values[own] if inputs.mask is None else inputs.values[own][inputs.mask[own]]
-        known = np.isfinite(values)
-        yield np.where(known, values, 0.0).astype(np.float64), known
+        given = inputs.values[own] if inputs.mask is None else inputs.values[own][inputs.mask[own]]
+        values, known = given.astype(np.float64), None
+        if not np.isfinite(values.sum()):
+            known = np.isfinite(values)
+            values[~known] = 0.0
+        yield values, known
 
 
 @dataclass(frozen=True)
@@ -156,31 +161,15 @@ def fit_trained(
     if module.fusion.standardises:
         module.fusion.center.copy_(torch.from_numpy(center))
         module.fusion.scale.copy_(torch.from_numpy(scale))
-    weight = torch.from_numpy(loss_weights(targets[rows], config))
-
-    entropy = module.head.entropy if isinstance(module.head, AttendingHead) else 0.0
+    objective = Objective.of(targets[rows], config, module.head)
 
     def loss(network: nn.Module, batch: tuple[Tensor, Tensor | None, Tensor]) -> Tensor:
         logits, attention = network.attend(batch[0], batch[1])  # type: ignore[operator]
-        value = classification_loss(logits, batch[2], weight, config.multilabel)
-        return value if attention is None or not entropy else value + entropy * negative_entropy(attention)
+        return objective.loss(logits, batch[2], attention)
 
     def validate(network: nn.Module) -> Mapping[str, float]:
-        """Loss and accuracy on the watched examples; "score" is the accuracy, equal ones told apart by the loss.
-
-        With several labels the accuracy is the share of all yes/no decisions that are right: of rare labels nearly
-        all are, long before anything is learned, so that "score" goes by the loss alone there.
-        """
         held_inputs, held_targets, held = watched  # type: ignore[misc]
-        logits = _forward(network, held_inputs, held)
-        truth = torch.from_numpy(held_targets[held])
-        best = (logits > 0) == (truth > 0) if config.multilabel else logits.argmax(dim=1) == truth.argmax(dim=1)
-        value = classification_loss(logits, truth, weight, config.multilabel)
-        accuracy = float(best.float().mean())
-        # Half an example at most: a few watched examples are soon all right, long before training is done.
-        near = 1.0 / (1.0 + float(value))
-        score = near if config.multilabel else accuracy - 0.5 / best.numel() * (1.0 - near)
-        return {"loss": float(value), "accuracy": accuracy, "score": score}
+        return objective.judged(_forward(network, held_inputs, held), torch.from_numpy(held_targets[held]))
 
     report = train(
         module,
@@ -198,31 +187,9 @@ def fit_trained(
         "parameters": sum(parameter.numel() for parameter in module.parameters()),
     }
     tensors = {name: tensor.detach().clone() for name, tensor in module.state_dict().items()}
-    temperature = 1.0
-    if config.calibrated:
-        if watched is not None:
-            with torch.no_grad():
-                seen = _forward(module, watched[0], watched[2])
-            temperature = fit_temperature(seen, watched[1][watched[2]], weight.numpy(), config.multilabel)
-        notes |= {"temperature": temperature, "calibrated_on": 0 if watched is None else len(watched[2])}
-    return Fitted(tensors, inputs.dims, notes, temperature)
-
-
-def loss_weights(targets: Array, config: ProbeConfig) -> Array:
-    """Weight of each class, or for several labels of the positives of each class."""
-    if not config.multilabel or config.class_weight == "none":
-        return class_weights(targets, config.class_weight)
-    positive = targets.sum(axis=0)
-    return np.asarray((len(targets) - positive) / np.maximum(positive, 1), dtype=np.float32)
-
-
-def classification_loss(logits: Tensor, targets: Tensor, weight: Tensor, multilabel: bool) -> Tensor:
-    """Mean over the batch of weighted cross-entropy, or of binary cross-entropies summed over labels."""
-    if multilabel:
-        each = nn.functional.binary_cross_entropy_with_logits(logits, targets, pos_weight=weight, reduction="none")
-        return each.sum(dim=1).mean()
-    each = nn.functional.cross_entropy(logits, targets, reduction="none")
-    return (each * (targets @ weight)).mean()
+    said = None if watched is None else watched[1][watched[2]]
+    temperature, honest = objective.temperature(config, said, lambda: _forward(module, watched[0], watched[2]))  # type: ignore[index]
+    return Fitted(tensors, inputs.dims, notes | honest, temperature)
 
 
 def _forward(module: nn.Module, inputs: Inputs, rows: NDArray[np.int64]) -> Tensor:

@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 
 from tymbal.probes.calibrating import fit_temperature
 from tymbal.probes.config import ProbeConfig
-from tymbal.probes.fitting import Fitted, Inputs, loss_weights, standardisation
+from tymbal.probes.fitting import Fitted, Inputs, standardisation
 from tymbal.probes.heads import Problem, SolvedHead, head_options
 from tymbal.probes.heads.base import Float, sigmoid, softmax
 from tymbal.probes.labels import class_weights
+from tymbal.probes.objective import loss_weights
 from tymbal.probes.pooling import Array
 
 
