@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 from tests.probes.study.conftest import opened, tones  # noqa: F401 - fixtures
+from tests.probes.study.test_sets import soundscapes  # noqa: F401 - fixture
 
 from tymbal.cli.main import main
 from tymbal.corpus import Corpus
+from tymbal.features import FeatureStore
 
 QUICK = ["--heads", "ridge,logistic", "--layers", "last,mfcc+log_mel", "--frames", "4", "--inner-folds", "2"]
 
@@ -63,3 +65,22 @@ def test_the_label_named_when_indexing_is_the_default(
     assert main([*command, "--heads", "ridge", "--layers", "last", "--frames", "4", "--no-audit"]) == 0
     assert json.loads((tmp_path / "results.json").read_text())["task"]["label"] == "call"
     assert 'label = "call"' in (tmp_path / "probe.toml").read_text()
+
+
+def test_windows_carry_label_sets(
+    soundscapes: tuple[Corpus, FeatureStore],  # noqa: F811
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "150")
+    corpus, store = (str(each.path) for each in soundscapes)
+    command = ["probe", store, "--corpus", corpus, "-o", str(tmp_path), "--workers", "1", "--window", "0.5"]
+    quick = ["--heads", "ridge", "--layers", "last", "--frames", "4", "--no-audit", "--baseline", ""]
+    assert main([*command, *quick]) == 0
+    told = capsys.readouterr().err
+    assert "60 examples, 2 labels, 10 groups" in told
+    assert "cmap" in told
+    assert "accuracy" not in told
+    assert main([*command, *quick, "--metric", "accuracy"]) == 2
+    assert "allowed: map, cmap, auroc, top1" in capsys.readouterr().err.lower()

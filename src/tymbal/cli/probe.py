@@ -31,7 +31,8 @@ class Study:
     seeds
         How often each trained head is fitted for the table.
     metric
-        What probes are picked by, and the headline: accuracy, balanced_accuracy, map, cmap, auroc, top1.
+        What probes are picked by, and the headline: accuracy, balanced_accuracy, map, cmap, auroc, top1. By default
+        balanced_accuracy, for windows cmap.
     unit
         Column of the highest independent unit, which intervals resample; by default the groups of the split.
     unit_name
@@ -40,6 +41,11 @@ class Study:
         COLUMN=VALUE, examples to keep.
     least_groups
         Leave out labels that occur in fewer groups of the split.
+    window
+        Seconds of windows over what the corpus covers, each with the labels of the events in it, several or none;
+        0: an example is an event, or a recording, with its one label.
+    hop
+        Seconds from one window to the next; 0: one window after the other.
     inner_folds
         Grouped folds inside the training folds that candidates are compared on.
     frames
@@ -67,11 +73,13 @@ class Study:
     heads: str = "linear,attention,ridge,logistic"
     layers: str = "last,all"
     seeds: int = 3
-    metric: str = "balanced_accuracy"
+    metric: str | None = None
     unit: str | None = None
     unit_name: str | None = None
     where: str | None = None
     least_groups: int = 2
+    window: float = 0.0
+    hop: float = 0.0
     inner_folds: int = 5
     frames: int = 32
     baseline: str = "mfcc"
@@ -140,6 +148,7 @@ def _config(study: Study) -> StudyConfig:
     plain = ProbeConfig()
     base = replace(
         plain,
+        multilabel=study.window != 0,
         class_weight=study.class_weight,
         statistics=_names(study.statistics),
         norm=study.norm,
@@ -153,11 +162,13 @@ def _config(study: Study) -> StudyConfig:
         heads=_names(study.heads),
         layers=_names(study.layers),
         seeds=study.seeds,
-        metric=study.metric,
+        metric=study.metric or ("cmap" if study.window else "balanced_accuracy"),
         unit=study.unit,
         unit_name=study.unit_name,
         where=study.where,
         least_groups=study.least_groups,
+        window_s=study.window or None,
+        hop_s=study.hop or None,
         inner_folds=study.inner_folds,
         frames=study.frames or None,
         baseline_layer=study.baseline or None,
@@ -172,8 +183,9 @@ def _names(text: str) -> tuple[str, ...]:
 def _tell(results: dict[str, Any], out: Path) -> None:
     task = results["task"]
     say(f"{task['examples']} examples, {len(task['labels'])} labels, {task['groups']} groups, split {task['scheme']}")
-    primary, shown = task["primary"], [name for name in task["metrics"] if name in ("accuracy", "balanced_accuracy")]
-    shown = list(dict.fromkeys((primary, *shown)))
+    primary = task["primary"]
+    wanted = ("cmap", "auroc") if task["multilabel"] else ("accuracy", "balanced_accuracy")
+    shown = list(dict.fromkeys((primary, *(name for name in task["metrics"] if name in wanted))))
     rows = [
         [name, *(_interval(row["metrics"][metric]) for metric in shown), _seeds(row["seeds"][primary]), _folds(row)]
         for name, row in results["probes"].items()
