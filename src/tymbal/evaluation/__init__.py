@@ -16,6 +16,7 @@ from tymbal.evaluation.intervals import (
     paired_difference,
     seed_spread,
 )
+from tymbal.evaluation.means import PairedMean, mean_over_sets, paired_mean
 from tymbal.evaluation.metrics import METRICS, Metric, get_metric, measure
 from tymbal.evaluation.problem import encode
 from tymbal.evaluation.retrieval import RETRIEVAL, Retrieved, estimate_mean, estimate_retrieval, retrieve
@@ -30,6 +31,7 @@ __all__ = [
     "Estimate",
     "Judged",
     "Metric",
+    "PairedMean",
     "Retrieved",
     "SeedSpread",
     "cluster",
@@ -46,8 +48,10 @@ __all__ = [
     "estimate_retrieval",
     "get_metric",
     "holm",
+    "mean_over_sets",
     "measure",
     "paired_difference",
+    "paired_mean",
     "per_class",
     "reliability",
     "retrieve",
