@@ -41,6 +41,8 @@ def test_recordists_by_hand() -> None:
 
 def test_chunks_by_hand() -> None:
     assert [splits.by_chunk(chunk, 5) for chunk in range(5)] == ["train"] * 3 + ["validation", "test"]
+    wanted = ["train"] * 60 + ["validation"] * 20 + ["test"] * 20  # at 0.6 and 0.8 the next fold begins
+    assert [splits.by_chunk(chunk, 100) for chunk in range(100)] == wanted
     assert [splits.by_file(file) for file in range(12)] == ["train"] * 6 + ["validation"] * 3 + ["test"] * 3
 
 
