@@ -24,6 +24,7 @@ VERBS = {  # verb -> the module with the function of that name; loaded when it i
     "encoders": "List encoders, describe or check one, export it to ONNX.",
     "embed": "Run an encoder over a corpus into a feature store.",
     "probe": "Fit and evaluate probes on a feature store.",
+    "diagnose": "Say where a probe's errors come from, what leaks, and what shuffled labels would give.",
     "synth": "Make scenes with known truth, as a corpus or pictures.",
     "sweep": "Fit every probe of a plan: tasks, encoders, layers, heads, rates, seeds.",
     "bench": "Run a public benchmark from its own download, published numbers beside ours.",

@@ -62,8 +62,12 @@ def context_of(
 
 def made(name: str, context: Context) -> dict[str, Any]:
     """What one diagnostic concludes; its fits are made here and now."""
-    diagnostic = DIAGNOSTICS[name]
-    planned = diagnostic.plan(context)
+    return all_made((name,), context)[name]
+
+
+def all_made(names: Sequence[str], context: Context) -> dict[str, dict[str, Any]]:
+    """What several conclude from one round of fits."""
+    planned = {name: DIAGNOSTICS[name].plan(context) for name in names}
     work = DiagnosticWork(
         context.task.examples,
         context.reference,
@@ -73,7 +77,7 @@ def made(name: str, context: Context) -> dict[str, Any]:
     )
     work.prepare()
     found = {fit: work(fit).value for fit in context.book.fits.values()}
-    return diagnostic.conclude(context, planned, found)
+    return {name: DIAGNOSTICS[name].conclude(context, planned[name], found) for name in names}
 
 
 def with_probe(head: str, **fields: Any) -> DiagnoseConfig:

@@ -40,7 +40,7 @@ def test_a_label_carried_by_the_site_alone_is_said_to_be() -> None:
     assert row["leak_p_holm"] <= 0.05
     assert row["ratio"]["value"] > 2
     assert row["ratio"]["low"] > 1
-    assert "reading the label rests on it" in result["reading"]
+    assert "telling the label rests on it" in result["reading"]
 
 
 def test_a_site_that_is_heard_beside_a_label_that_is_too_is_a_trace_and_no_leak() -> None:

@@ -66,7 +66,7 @@ def named_keys(table: pl.DataFrame, name: str) -> tuple[str | None, ...]:
     unknown = [part for part in parts if part not in table.columns]
     if unknown:
         there = [column for column, kind in table.schema.items() if not kind.is_nested()]
-        raise DataError(f"no column {unknown[0]!r}", where=f"column {name!r}", allowed=", ".join(there))
+        raise DataError(f"no column {unknown[0]!r}", parameter="columns", allowed=", ".join(there))
     texts = [table.select(as_text(part)).to_series().to_list() for part in parts]
     return tuple(None if None in row else TOGETHER.join(map(str, row)) for row in zip(*texts, strict=True))
 

@@ -68,7 +68,9 @@ class DiagnoseConfig:
         )
         for name, good, allowed in ranges:
             if not good:
-                raise UsageError(f"{name} is {getattr(self, name)!r}", where="DiagnoseConfig", allowed=allowed)
+                raise UsageError(
+                    f"{name} is {getattr(self, name)!r}", parameter=name, where="DiagnoseConfig", allowed=allowed
+                )
         if self.probe.multilabel:
             raise UsageError(
                 "examples with several labels cannot be diagnosed",
@@ -80,6 +82,23 @@ class DiagnoseConfig:
         for head in self.heads:
             get_head(head)
         self.study().check()
+
+    @classmethod
+    def of_study(cls, study: StudyConfig) -> DiagnoseConfig:
+        """The task, metric and probe settings of a study; which heads and layers are diagnosed stays as by default."""
+        probe = replace(study.probe, head=cls.heads[0], options={})
+        return cls(
+            label=study.label,
+            split=study.split,
+            unit=study.unit,
+            unit_name=study.unit_name,
+            where=study.where,
+            least_groups=study.least_groups,
+            frames=study.frames,
+            metric=study.metric,
+            inner_folds=study.inner_folds,
+            probe=probe,
+        )
 
     def study(self) -> StudyConfig:
         """The study whose task this is."""

@@ -19,8 +19,8 @@ from tymbal.probes.diagnostics.scored import listed, plain
 ALPHA = 0.05  # of the whole table of one test: p-values are Holm's
 LEAST_DROP = 0.03  # of accuracy, below which a significant leak is not worth a warning
 VERDICTS = {
-    "leaks": "reading the label rests on it: keep whole values of it on one side of every split",
-    "trace": "it can be heard, but reading the label was not seen to rest on it",
+    "leaks": "telling the label rests on it, so keep whole values of it on one side of every split",
+    "trace": "it can be heard, but telling the label was not seen to rest on it",
     "quiet": "nothing was found",
     "untestable": "every label occurs in one value of it alone, so the two cannot be told apart: no probe on these "
     "examples shows that it reads the label",
@@ -171,7 +171,7 @@ def _reading(rows: Sequence[Mapping[str, Any]], orders: Sequence[Mapping[str, An
     if traced:
         parts.append(
             f"Order by {by}: recordings of one label that stand near each other are alike beyond their label "
-            f"({listed(traced)}). Something changed while they were made; a column that says what may be missing."
+            f"({listed(traced)}). Where no column above says why, one may be missing."
         )
     elif any(row["order_p"] is not None for row in orders):
         parts.append(f"Order by {by}: no trace.")

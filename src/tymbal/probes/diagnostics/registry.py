@@ -18,5 +18,5 @@ DIAGNOSTICS: dict[str, Diagnostic] = {
 def get_diagnostic(name: str) -> Diagnostic:
     """The diagnostic called `name`. Raises UsageError with the names there are."""
     if name not in DIAGNOSTICS:
-        raise UsageError(f"unknown diagnostic {name!r}", where="diagnostics", allowed=", ".join(DIAGNOSTICS))
+        raise UsageError(f"unknown diagnostic {name!r}", parameter="diagnostics", allowed=", ".join(DIAGNOSTICS))
     return DIAGNOSTICS[name]

@@ -18,8 +18,8 @@ TERMS = ("underfit", "probe_gap", "encoder_gap")
 MEANING = {
     "underfit": "the probe does not even fit what it was trained on: the layer does not hold the label in a form that "
     "this probe can read, or the probe is too small or too strongly penalised. Try a larger head",
-    "probe_gap": "the probe fits its own examples but not held-out groups of the same folds: more examples, fewer "
-    "values or a stronger penalty would help, another encoder need not",
+    "probe_gap": "the probe fits its own examples but not held-out groups of the same folds: more groups to learn "
+    "from, fewer values or a stronger penalty would help, or a layer that takes fewer examples to read",
     "encoder_gap": "held-out groups of the training folds are read, test folds are not: the test folds differ from "
     "them, or the encoder itself was trained on these training recordings",
 }
@@ -116,7 +116,8 @@ def conclude(context: Context, asked: dict[str, list[Fold]], found: Found) -> di
         rows.append({"probe": name, **terms, "guessing_error": guess, **_judge(terms, guess)})
     notes = [
         "The fits behind the probe gap have fewer training examples than the one that is tested "
-        f"({context.config.inner_folds} inner folds), which moves a little error from the encoder gap to the probe gap."
+        f"({context.config.inner_folds} inner folds), which moves some error from the encoder gap to the probe gap: a "
+        "negative encoder gap says no more than that."
     ]
     if lost:
         notes.append(f"{lost} held-out rows carry a label that their training part lacks: left out.")
