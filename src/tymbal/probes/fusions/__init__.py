@@ -22,7 +22,7 @@ FUSIONS: dict[str, FusionKind] = {fusion.name: fusion for fusion in _KINDS}
 def get_fusion(name: str) -> FusionKind:
     """The fusion called `name`. Raises UsageError with the names there are."""
     if name not in FUSIONS:
-        raise UsageError(f"unknown fusion {name!r}", where="fusion", allowed=", ".join(FUSIONS))
+        raise UsageError(f"unknown fusion {name!r}", parameter="fusion", allowed=", ".join(FUSIONS))
     return FUSIONS[name]
 
 

@@ -42,7 +42,7 @@ HEADS: dict[str, Head] = {**{head.name: head for head in TRAINED}, **{head.name:
 def get_head(name: str) -> Head:
     """The head called `name`. Raises UsageError with the names there are."""
     if name not in HEADS:
-        raise UsageError(f"unknown head {name!r}", where="head", allowed=", ".join(HEADS))
+        raise UsageError(f"unknown head {name!r}", parameter="head", allowed=", ".join(HEADS))
     return HEADS[name]
 
 
