@@ -63,27 +63,47 @@ def run_benchmark(
             where=data,
             mend=first.mend,
         )
+    results, failures = run_sets(ready, data, encoder, out, config=config, workers=workers, progress=progress)
+    write_results(out, benchmark, verified, results, failures)
+    return BenchOutcome(benchmark, verified, results, failures)
+
+
+def run_sets(
+    ready: Sequence[Verification],
+    data: Path,
+    encoder: Encoder,
+    out: Path,
+    *,
+    config: BenchConfig,
+    corpora: Path | None = None,
+    layers: str | tuple[str, ...] = "all",
+    workers: int | None = 1,
+    progress: Progress | None = None,
+) -> tuple[dict[str, dict[str, Any]], tuple[tuple[str, str], ...]]:
+    """Run sets that are ready: ({set: its result}, ((set, why it failed), ...)). Published numbers are not looked at.
+
+    corpora : where the sets' corpora are kept, OUT if None; several encoders may share them. layers : that are stored.
+    """
     results: dict[str, dict[str, Any]] = {}
     failures = []
-    steps = _Steps(encoder, config, workers, progress)
+    steps = _Steps(encoder, config, workers, progress, data, out, corpora or out, layers)
     for found in ready:
         described = found.described
         try:
-            results[described.name] = _run_set(data, found, steps, out / described.name)
+            results[described.name] = _run_set(found, steps)
         except TymbalError as error:
             failures.append((described.name, str(error)))
-    outcome = BenchOutcome(benchmark, verified, results, tuple(failures))
-    write_results(out, benchmark, verified, results, failures)
-    return outcome
+    return results, tuple(failures)
 
 
-def _run_set(data: Path, found: Verification, steps: _Steps, out: Path) -> dict[str, Any]:
+def _run_set(found: Verification, steps: _Steps) -> dict[str, Any]:
     described = found.described
-    prepared, store = steps.features(data, described, out, found.contents)
+    out = steps.out / described.name
+    prepared, store = steps.features(described, found.contents)
     parts = steps.parts(prepared, store, FOLDS)
     for other, fold, place in ((described.train_on, TRAIN, TRAIN), (described.pick_on, TEST, VALIDATION)):
         if other is not None:
-            part = steps.parts(*steps.lean(data, other, out.parent / other.name), (fold,))
+            part = steps.parts(*steps.lean(other), (fold,))
             parts[place] = part[fold]
     row: dict[str, Any] = {
         "set": described.name,
@@ -115,24 +135,30 @@ class _Steps:
     config: BenchConfig
     workers: int | None
     progress: Progress | None
+    data: Path
+    out: Path
+    corpora: Path
+    layers: str | tuple[str, ...]
     leant: dict[str, tuple[Prepared, FeatureStore]] = field(default_factory=dict)
 
-    def lean(self, data: Path, other: BenchmarkSet, out: Path) -> tuple[Prepared, FeatureStore]:
+    def lean(self, other: BenchmarkSet) -> tuple[Prepared, FeatureStore]:
         """The features of a set that others lean on, made once in a run."""
         if other.name not in self.leant:
-            self.leant[other.name] = self.features(data, other, out, None)
+            self.leant[other.name] = self.features(other, None)
         return self.leant[other.name]
 
-    def features(
-        self, data: Path, described: BenchmarkSet, out: Path, contents: Contents | None
-    ) -> tuple[Prepared, FeatureStore]:
+    def features(self, described: BenchmarkSet, contents: Contents | None) -> tuple[Prepared, FeatureStore]:
         """Make, or take up again, corpus and store of one set."""
-        prepared = to_corpus(data, described, out, contents=contents, workers=self.workers, progress=self.progress)
+        place = self.corpora / described.name
+        prepared = to_corpus(
+            self.data, described, place, contents=contents, workers=self.workers, progress=self.progress
+        )
         store = embed(
             prepared.used,
             self.encoder,
-            out / "store",
-            segment_s=_segment_s(described),
+            self.out / described.name / "store",
+            layers=self.layers,
+            segment_s=segment_s(described),
             workers=self.workers,
             progress=self.progress,
         )
@@ -158,7 +184,7 @@ def _scores(
     return row
 
 
-def _segment_s(described: BenchmarkSet) -> float:
+def segment_s(described: BenchmarkSet) -> float:
     """Units to embed: whole short clips; for windows a multiple of the hop, so that windows fall on unit bounds."""
     if described.window_s and described.hop_s:
         return max(described.window_s, 10.0)

@@ -63,6 +63,7 @@ def benchmark_sets(benchmark: str, names: Sequence[str] = ()) -> tuple[Benchmark
         near = difflib.get_close_matches(unknown[0], sets, n=1)
         raise UsageError(
             f"{benchmark} has no set {unknown[0]!r}",
+            parameter="sets",
             allowed=", ".join(sets),
             mend=f"Did you mean {near[0]!r}?" if near else None,
         )

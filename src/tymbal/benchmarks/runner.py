@@ -36,8 +36,9 @@ class BenchConfig:
     Parameters
     ----------
     heads, layers : as in a study; learning_rates are for trained heads, None keeps the rate of `probe`.
-    seeds : fits of every candidate on the training fold; their test scores are averaged.
+    seeds : fits of every candidate on the training fold, from the seed of `probe` on; their test scores are averaged.
     frames : time bins that an example is pooled to; None keeps every frame.
+    options : settings of a head by its name, in place of those of `probe`.
     probe : everything else about the candidates.
     """
 
@@ -46,6 +47,7 @@ class BenchConfig:
     learning_rates: tuple[float, ...] = ()
     seeds: int = 1
     frames: int | None = 16
+    options: Mapping[str, dict[str, Any]] = field(default_factory=dict)
     probe: ProbeConfig = field(default_factory=ProbeConfig)
 
     def candidates(self, multilabel: bool, layers: Sequence[str]) -> dict[str, ProbeConfig]:
@@ -59,7 +61,9 @@ class BenchConfig:
         found: dict[str, ProbeConfig] = {}
         for head in self.heads:
             for choice in self.layers:
-                config = replace(self.probe, head=head, layers=choose_layers(choice, layers), multilabel=multilabel)
+                chosen = choose_layers(choice, layers)
+                own = self.options.get(head, self.probe.options)
+                config = replace(self.probe, head=head, layers=chosen, options=own, multilabel=multilabel)
                 for rate in self.learning_rates or (None,):
                     name = f"{head}-{choice}" + (f"-{rate:g}" if rate is not None else "")
                     rated = config if rate is None else _with(config, learning_rate=rate)
@@ -205,7 +209,7 @@ class _Fits:
         return [list(each) for each in names] if self._multilabel else [each[0] for each in names]
 
     def _files(self, config: ProbeConfig, seed: int) -> tuple[ProbeConfig, Path, Path]:
-        seeded = _with(config, seed=seed)
+        seeded = _with(config, seed=config.training.seed + seed)
         key = digest([self._identity, self._stores, to_plain(seeded), tymbal.__version__])
         return seeded, self._folder / f"{key}.probe.safetensors", self._folder / f"{key}.safetensors"
 
