@@ -13,6 +13,13 @@ from tymbal.probes.study.config import seeds_of
     [
         ("heads", ()),
         ("heads", ("svm",)),
+        ("heads", "ridge"),
+        ("heads", 3),
+        ("layers", "last"),
+        ("seeds", 1.5),
+        ("seeds", "3"),
+        ("label", None),
+        ("probe", {"dim": 3}),
         ("layers", ()),
         ("seeds", 0),
         ("metric", "f1"),

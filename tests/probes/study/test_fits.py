@@ -7,7 +7,7 @@ import pytest
 from tests.probes.study.test_nesting import PROBES, make_task
 
 from tymbal.errors import DataError
-from tymbal.jobs import SerialExecutor
+from tymbal.jobs import SerialExecutor, Silent
 from tymbal.probes.study.fits import Fit, FitFolder, FitWork, SharedExamples, fit_all, map_examples
 from tymbal.probes.study.task import Task
 
@@ -59,12 +59,23 @@ def test_a_fit_that_fails_is_named_and_the_others_are_kept(tmp_path: Path) -> No
     assert len(list(tmp_path.glob("*.safetensors"))) == 2
 
 
-def test_a_damaged_score_file_is_refused_with_the_mend(tmp_path: Path) -> None:
-    task, folder, fit = make_task(), FitFolder(tmp_path, "t"), fit_of(range(40), range(40, 60))
-    run(task, [fit], folder)
-    folder.scores_file(folder.plan("x", [fit]).shards[0]).write_bytes(b"half")
-    with pytest.raises(DataError, match="Delete this file"):
-        run(task, [fit], folder)
+@pytest.mark.parametrize("which", ["scores_file", "probe_file"])
+def test_a_damaged_fit_is_fitted_again_and_said(tmp_path: Path, which: str) -> None:
+    task, folder = make_task(), FitFolder(tmp_path, "t")
+    fits = [fit_of(range(40), range(40, 60)), fit_of(range(30), range(30, 60))]
+    run(task, fits, folder)
+    file = getattr(folder, which)(folder.plan("x", fits).shards[0])
+    whole = file.read_bytes()
+    file.write_bytes(whole[: len(whole) // 2])
+    told: list[tuple[str, int, int]] = []
+
+    class Log(Silent):
+        def start(self, title: str, total: int, *, resumed: int = 0) -> None:
+            told.append((title, total, resumed))
+
+    fit_all(fits, work_of(task), folder, executor=SerialExecutor(), title="testing", progress=Log())
+    assert told == [("testing (1 fits of an earlier run are damaged: fitted again)", 2, 1)]
+    assert file.read_bytes() == whole
 
 
 def test_shared_examples_are_mapped_and_swept_up(tmp_path: Path) -> None:

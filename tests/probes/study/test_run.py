@@ -13,7 +13,7 @@ import pytest
 from tymbal.corpus import Corpus
 from tymbal.errors import UsageError
 from tymbal.features import FeatureStore, examples
-from tymbal.jobs import Silent
+from tymbal.jobs import Silent, only_writer
 from tymbal.probes import Probe, ProbeConfig, StudyConfig, run_study
 from tymbal.training import TrainingConfig
 
@@ -217,3 +217,9 @@ def test_what_the_audit_finds_is_kept(finished: Path) -> None:
     audit = results_in(finished)["audit"]
     assert all(set(row) == {"code", "severity", "message"} for row in audit)
     assert any("session" in row["message"] for row in audit)
+
+
+def test_one_process_at_a_time_writes_a_run(opened: Opened, tmp_path: Path) -> None:
+    with only_writer(tmp_path / "run"), pytest.raises(UsageError, match="another process is writing"):
+        run_study(*opened, CONFIG, tmp_path / "run", audited=False)
+    assert [path.name for path in (tmp_path / "run").iterdir()] == [".tymbal-lock"]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+from tymbal.config import check_fields
 from tymbal.errors import UsageError
 from tymbal.evaluation import METRICS, get_metric
 from tymbal.probes.config import ProbeConfig
@@ -62,32 +64,30 @@ class StudyConfig:
     probes: dict[str, ProbeConfig] = field(default_factory=dict)
 
     def check(self) -> None:
-        """Raise UsageError naming the first field outside its range."""
-        ranges: tuple[tuple[str, bool, str], ...] = (
-            ("heads", len(self.heads) > 0, "one head or more"),
-            ("layers", len(self.layers) > 0, "one choice of layers or more"),
-            ("seeds", self.seeds >= 1, "1 or more"),
-            ("least_groups", self.least_groups >= 1, "1 or more"),
-            ("inner_folds", self.inner_folds >= 2, "2 or more"),
-            ("frames", self.frames is None or self.frames >= 1, "1 or more, or none"),
-            ("where", self.where is None or "=" in self.where, "COLUMN=VALUE"),
-            ("window_s", self.window_s is None or self.window_s > 0, "seconds above 0, or none"),
-            ("hop_s", self.hop_s is None or self.hop_s > 0, "seconds above 0, or none"),
-            ("window_s", self.window_s is None or self.probe.multilabel, "none, or a multilabel probe"),
-        )
-        for name, good, allowed in ranges:
-            if not good:
-                value = getattr(self, name, True)
-                raise UsageError(f"{name} is {value!r}", where="StudyConfig", allowed=allowed)
+        """Raise UsageError naming the first field of another kind or outside its range."""
+        check_fields(self, self._ranges())
         metric = get_metric(self.metric)
         if self.probe.multilabel and metric.takes != "scores":
             allowed = ", ".join(name for name, each in METRICS.items() if each.takes == "scores")
-            raise UsageError(f"metric is {self.metric!r}", where="StudyConfig of several labels", allowed=allowed)
+            where = "StudyConfig of several labels"
+            raise UsageError(f"metric is {self.metric!r}", where=where, parameter="metric", allowed=allowed)
         for head in self.heads:
             get_head(head)
         for probe in (self.probe, *self.probes.values()):
             get_head(probe.head)
             probe.check()
+
+    def _ranges(self) -> Iterator[tuple[str, bool, str]]:
+        yield "heads", len(self.heads) > 0, "one head or more"
+        yield "layers", len(self.layers) > 0, "one choice of layers or more"
+        yield "seeds", self.seeds >= 1, "1 or more"
+        yield "least_groups", self.least_groups >= 1, "1 or more"
+        yield "inner_folds", self.inner_folds >= 2, "2 or more"
+        yield "frames", self.frames is None or self.frames >= 1, "1 or more, or none"
+        yield "where", self.where is None or "=" in self.where, "COLUMN=VALUE"
+        yield "window_s", self.window_s is None or self.window_s > 0, "seconds above 0, or none"
+        yield "hop_s", self.hop_s is None or self.hop_s > 0, "seconds above 0, or none"
+        yield "window_s", self.window_s is None or self.probe.multilabel, "none, or a multilabel probe"
 
     def candidates(self) -> dict[str, ProbeConfig]:
         """The probes that compete, by name "HEAD-LAYERS" where they have no own."""

@@ -25,7 +25,7 @@ from tymbal.probes.labels import Labels
 from tymbal.probes.pooling import CachedExamples
 from tymbal.probes.probe import Probe
 from tymbal.probes.study.config import with_seed
-from tymbal.training import read_tensors, write_tensors
+from tymbal.training import is_whole, read_tensors, write_tensors
 
 _SHARED = ".shared-"
 _MEND = "Delete this file and run the same command again."
@@ -113,7 +113,7 @@ class FitWork:
 
     def _fitted(self, item: Fit) -> Probe:
         file = self._trained.trained_file(item) if self._trained is not None and item.watch else None
-        if file is not None and file.exists():
+        if file is not None and is_whole(file):
             return Probe.load(file)
         probe = Probe(with_seed(item.config, item.seed))
         watch = item.watch or None
@@ -144,6 +144,11 @@ class FitFolder:
         """The fitted probe, kept for fits of part "test"; written before the scores."""
         return self.path / f"{shard.key}.probe.safetensors"
 
+    def is_done(self, shard: Shard[Fit]) -> bool:
+        """Whether every file of a fit is there, and whole: copies that broke off, and full disks, leave parts."""
+        tested = shard.items[0].part == "test"
+        return is_whole(self.scores_file(shard)) and (not tested or is_whole(self.probe_file(shard)))
+
     def trained_file(self, fit: Fit) -> Path:
         """A probe that watched given examples, by what it was fitted to, whatever it is then asked to score."""
         parts = [self.task, to_plain(with_seed(fit.config, fit.seed)), list(fit.train), list(fit.watch)]
@@ -166,11 +171,14 @@ def fit_all(
 ) -> dict[Fit, FitResult]:
     """Every fit's scores and notes, fitted now or in an earlier run that kept them in `folder`.
 
-    A fit is known by its content (configuration, rows, seed, task), so a changed one is fitted anew. Raises
-    DataError with the first reason where fits failed; those that did not are kept.
+    A fit is known by its content (configuration, rows, seed, task), so a changed one is fitted anew, as is one whose
+    files are damaged. Raises DataError with the first reason where fits failed; those that did not are kept.
     """
     plan = folder.plan(title, fits)
     failures: list[str] = []
+    damaged = sum(folder.scores_file(shard).exists() and not folder.is_done(shard) for shard in plan.shards)
+    if damaged:
+        plan = replace(plan, name=f"{title} ({damaged} fits of an earlier run are damaged: fitted again)")
 
     def save(shard: Shard[Fit], outcomes: ShardOutcomes[FitResult]) -> None:
         """The scores last: their file says that the fit is finished."""
@@ -188,7 +196,7 @@ def fit_all(
         plan,
         work,
         save,
-        is_done=lambda shard: folder.scores_file(shard).exists(),
+        is_done=folder.is_done,
         executor=executor,
         progress=progress,
     )

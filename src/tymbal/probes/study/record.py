@@ -15,7 +15,7 @@ from tymbal.config import digest, dumps, to_plain
 from tymbal.corpus import Corpus, Finding
 from tymbal.errors import DataError, UsageError
 from tymbal.features import FeatureStore
-from tymbal.jobs import write_bytes, write_json, write_text, write_through
+from tymbal.jobs import only_writer, write_bytes, write_json, write_text, write_through
 from tymbal.probes.config import ProbeConfig
 from tymbal.probes.study.config import BASELINE, StudyConfig
 from tymbal.probes.study.fits import Fit, FitFolder, FitResult
@@ -96,7 +96,11 @@ def log_reading(corpus: Path, config: StudyConfig, task: Task, identity: str) ->
     One line per study, however often it is resumed. Studies of other labels or splits of the corpus do not count.
     Raises DataError for a line that is no such note.
     """
-    path = corpus / READINGS
+    with only_writer(corpus, wait_s=60.0):  # studies of one corpus may run side by side, and each adds its line
+        return _log_reading(corpus / READINGS, config, task, identity)
+
+
+def _log_reading(path: Path, config: StudyConfig, task: Task, identity: str) -> int:
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     readings = [_reading(line, number, path) for number, line in enumerate(lines, 1) if line.strip()]
     same = [r["study"] for r in readings if (r["label"], r["split"], r["where"]) == _tested(config)]

@@ -10,7 +10,7 @@ from typing import Any
 from tymbal.config import digest, to_plain
 from tymbal.corpus import Corpus, Finding, audit
 from tymbal.features import FeatureStore
-from tymbal.jobs import Progress, make_executor, write_json
+from tymbal.jobs import Progress, make_executor, only_writer, write_json
 from tymbal.probes.config import ProbeConfig, choose_layers
 from tymbal.probes.study.config import BASELINE, StudyConfig
 from tymbal.probes.study.fits import FitFolder, FitWork, SharedExamples, fit_all
@@ -43,12 +43,15 @@ def run_study(
     `config.split` then only say what they are called. `audited` False leaves out the audit of the corpus, which
     listens to every recording once.
 
-    Another study in `out` raises UsageError; DataError as `make_task`, and where fits fail.
+    Another study in `out`, and another process that writes it, raise UsageError; DataError as `make_task`, and where
+    fits fail.
     """
-    out = Path(out)
-    outcome = fit_study(corpus, store, config, out, given=given, workers=workers, progress=progress)
-    findings = audit(corpus, label=config.label, split=config.split, workers=1) if audited else []
-    return keep_study(outcome, corpus, store, out, findings)
+    config.check()
+    with only_writer(Path(out)):
+        outcome = fit_study(corpus, store, config, Path(out), given=given, workers=workers, progress=progress)
+        about = {"label": config.label, "split": config.split}
+        findings = audit(corpus, **about, workers=workers, progress=progress) if audited else []
+        return keep_study(outcome, corpus, store, Path(out), findings)
 
 
 def fit_study(
@@ -62,7 +65,8 @@ def fit_study(
     progress: Progress | None = None,
     name: str = "",
 ) -> Outcome:
-    """Fit what is not in `out` yet, choose, and test; `name` stands before the titles of progress. As `run_study`."""
+    """Fit what is not in `out` yet, choose, and test; `name` stands before the titles of progress. As `run_study`,
+    which lets one process at a time write `out`."""
     config.check()
     task = make_task(corpus, store, config, given)
     candidates = _without_twins(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tymbal.config import digest
 from tymbal.corpus import Corpus, label_windows
-from tymbal.corpus.tables import as_text
+from tymbal.corpus.tables import as_text, told_columns
 from tymbal.errors import DataError
 from tymbal.features import Examples, FeatureStore, examples
 from tymbal.probes.study.config import StudyConfig
@@ -276,20 +276,24 @@ def _narrow(groups: NDArray[np.str_], units: NDArray[np.str_], unit_name: str) -
 
 def _column(table: pl.DataFrame, name: str) -> NDArray[np.str_]:
     if name not in table.columns:
-        raise DataError(f"no column {name!r}", where="unit", allowed=", ".join(table.columns))
+        raise DataError(f"no column {name!r}", parameter="unit", allowed=_offered(table))
     if table[name].null_count():
-        raise DataError(f"{table[name].null_count()} examples have no {name}", where="unit")
+        raise DataError(f"{table[name].null_count()} examples have no {name}", parameter="unit")
     return np.asarray(table[name].cast(pl.String).to_list(), dtype=str)
+
+
+def _offered(table: pl.DataFrame) -> str:
+    return ", ".join(["recording", *told_columns(table.columns), "group"])
 
 
 def _where(table: pl.DataFrame, condition: str) -> pl.DataFrame:
     name, _, value = condition.partition("=")
     if name not in table.columns:
-        raise DataError(f"no column {name!r}", where=f"where {condition}", allowed=", ".join(table.columns))
+        raise DataError(f"no column {name!r}", parameter="where", allowed=_offered(table))
     found = table.filter(pl.col(name).cast(pl.String) == value)
     if found.is_empty():
         values = table[name].cast(pl.String).drop_nulls().unique().sort().to_list()
-        raise DataError(f"no example has {name} {value!r}", where=f"where {condition}", allowed=", ".join(values[:20]))
+        raise DataError(f"no example has {name} {value!r}", parameter="where", allowed=", ".join(values[:20]))
     return found
 
 

@@ -1,0 +1,148 @@
+"""The table of a sweep: one row for every probe and seed, as Parquet, CSV and Markdown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from tymbal.config import to_plain
+from tymbal.jobs import write_text, write_through
+from tymbal.probes.study import BASELINE
+from tymbal.probes.study.fits import Fit, FitResult
+from tymbal.probes.study.results import gather, metrics_of
+from tymbal.probes.sweep.compare import Studied
+
+NAME = "results"
+CLOCK = ("cpu_s", "choosing_cpu_s")  # the only columns that differ when a sweep is repeated
+
+SCHEMA = pl.Schema(
+    {
+        "task": pl.String(),
+        "encoder": pl.String(),
+        "probe": pl.String(),
+        "family": pl.String(),
+        "head": pl.String(),
+        "layers": pl.String(),
+        "taps": pl.Int64(),
+        "fusion": pl.String(),
+        "learning_rate": pl.Float64(),
+        "seed": pl.Int64(),
+        "metric": pl.String(),
+        "score": pl.Float64(),
+        "low": pl.Float64(),
+        "high": pl.Float64(),
+        "units": pl.Int64(),
+        "unit_name": pl.String(),
+        "examples": pl.Int64(),
+        "inner_score": pl.Float64(),
+        "picked_in_folds": pl.Int64(),
+        "epochs": pl.Float64(),
+        "parameters": pl.Int64(),
+        "cpu_s": pl.Float64(),
+        "choosing_cpu_s": pl.Float64(),
+        "config": pl.String(),
+    }
+)
+
+
+def probe_table(studies: Sequence[Studied]) -> pl.DataFrame:
+    """All probes of all studies.
+
+    score, low, high : on the test folds together, of this seed alone, the interval over units. inner_score : mean over
+    test folds of the score inside the training folds (seed 0), which picks are made by. epochs, parameters : mean and
+    most over the test folds. cpu_s : CPU seconds of the fits that were tested; choosing_cpu_s : of those inside the
+    training folds, in the row of seed 0.
+    """
+    return pl.DataFrame([row for each in studies for row in _rows(each)], schema=SCHEMA, orient="row")
+
+
+def _rows(studied: Studied) -> Iterator[dict[str, Any]]:
+    outcome = studied.outcome
+    picks = list(studied.pick().values())
+    for name, config in outcome.probes.items():
+        entry = studied.entries.get(name)
+        own = {fit: found for fit, found in outcome.tested.items() if fit.probe == name}
+        inner = [score for fold in outcome.choices if (score := studied.inner(fold, name)) is not None]
+        for seed in sorted({fit.seed for fit in own}):
+            tested = {fit: found for fit, found in own.items() if fit.seed == seed}
+            yield {
+                "task": studied.task,
+                "encoder": studied.encoder,
+                "probe": name,
+                "family": entry.family if entry else BASELINE,
+                "head": config.head,
+                "layers": entry.layers if entry else "+".join(config.layers),
+                "taps": len(config.layers),
+                "fusion": entry.fusion if entry else None,
+                "learning_rate": entry.learning_rate if entry else None,
+                "seed": seed,
+                "metric": outcome.config.metric,
+                **_score(studied, name, tested),
+                "inner_score": sum(inner) / len(inner) if inner else None,
+                "picked_in_folds": picks.count(name),
+                **_cost(tested),
+                "choosing_cpu_s": sum(f.cpu_s for fit, f in outcome.inner.items() if fit.probe == name and not seed),
+                "config": json.dumps(to_plain(config), sort_keys=True),
+            }
+
+
+def _score(studied: Studied, probe: str, tested: Mapping[Fit, FitResult]) -> dict[str, Any]:
+    task, metric = studied.outcome.task, studied.outcome.config.metric
+    scored = gather(task, tested, dict.fromkeys(studied.outcome.choices, probe))
+    found = metrics_of(task, scored, (metric,))[0][metric]
+    names = ("low", "high", "units", "unit_name", "examples")
+    return {"score": found["value"], **{name: found[name] for name in names}}
+
+
+def _cost(tested: Mapping[Fit, FitResult]) -> dict[str, Any]:
+    notes = [found.notes for found in tested.values()]
+    epochs = [note["epochs"] for note in notes if note.get("epochs") is not None]
+    sizes = [note["parameters"] for note in notes if note.get("parameters") is not None]
+    return {
+        "epochs": sum(epochs) / len(epochs) if epochs else None,
+        "parameters": max(sizes) if sizes else None,
+        "cpu_s": sum(found.cpu_s for found in tested.values()),
+    }
+
+
+def write_tables(table: pl.DataFrame, words: Sequence[Mapping[str, str]], out: Path) -> None:
+    """results.parquet, results.csv and results.md, the last with what the numbers do and do not show above them."""
+    write_through(out / f"{NAME}.parquet", lambda file: table.write_parquet(file, compression="zstd", statistics=False))
+    write_through(out / f"{NAME}.csv", lambda file: table.write_csv(file))
+    write_text(out / f"{NAME}.md", markdown(table, words))
+
+
+def markdown(table: pl.DataFrame, words: Sequence[Mapping[str, str]]) -> str:
+    """The words, then the table, best inner score of each task and encoder first."""
+    parts = ["# Sweep", "", *[f"**{part['about']}.** {part['text']}\n" for part in words], "## Every probe", ""]
+    parts.append(
+        "Ordered by the score inside the training folds, which picks are made by; brackets are 95 % intervals."
+    )
+    header = ("task", "encoder", "probe", "layers", "fusion", "rate", "seed", "score", "inner", "picked in", "epochs",
+              "parameters", "CPU s")  # fmt: skip
+    parts += ["", f"| {' | '.join(header)} |", f"|{'---|' * len(header)}"]
+    ordered = table.sort("inner_score", descending=True, nulls_last=True, maintain_order=True)
+    ordered = ordered.sort("task", "encoder", maintain_order=True)
+    for row in ordered.iter_rows(named=True):
+        parts.append("| " + " | ".join(cell.replace("|", "\\|") for cell in _cells(row)) + " |")
+    return "\n".join(parts) + "\n"
+
+
+def _cells(row: Mapping[str, Any]) -> list[str]:
+    def shown(value: float | None, pattern: str) -> str:
+        return "–" if value is None else format(value, pattern)
+
+    score = shown(row["score"], ".3f")
+    if row["low"] is not None:
+        score += f" [{row['low']:.3f}, {row['high']:.3f}]"
+    rate = shown(row["learning_rate"], "g")
+    picked = str(row["picked_in_folds"]) if row["picked_in_folds"] else "–"
+    cost = shown(row["cpu_s"] + row["choosing_cpu_s"], ".1f")
+    taken = row["layers"] if row["taps"] == 1 or row["layers"] != "all" else f"all {row['taps']}"
+    return [row["task"], row["encoder"], row["probe"], taken, row["fusion"] or "–", rate, str(row["seed"]), score,
+            shown(row["inner_score"], ".3f"), picked, shown(row["epochs"], ".0f"), shown(row["parameters"], ",d"),
+            cost]  # fmt: skip
