@@ -1,6 +1,6 @@
 """BEATs, all layers, in every precision against plain float32 eager code: CPU seconds on two cores, and what is lost.
 
-.venv/bin/python perf/beats.py            (about two minutes)
+.venv/bin/python perf/beats.py            (about three minutes)
 
 As `tymbal embed` does, two processes work at once, one thread each, on the same 10-s clips; the variants take turns,
 and each process counts its own CPU seconds (the least of several turns). Weights are random: no published ones are at
@@ -18,6 +18,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[variable] = "1"
@@ -27,14 +28,14 @@ import torch  # noqa: E402 - after the number of threads is set
 from tests.reference.beats_eager import run as plain  # noqa: E402
 from torch import Tensor  # noqa: E402
 
-from machine import probe_line  # noqa: E402
+from machine import cpu_time, probe_line  # noqa: E402
 from tymbal.encoders import create_encoder  # noqa: E402
 from tymbal.encoders.beats import Beats  # noqa: E402
 from tymbal.encoders.check import cosines, synthetic_sound  # noqa: E402
-from tymbal.encoders.runtime import Runtime, has_fast_bfloat16, with_runtime  # noqa: E402
+from tymbal.encoders.runtime import Precision, Runtime, with_runtime  # noqa: E402
 
 RATE_HZ, CLIP_S, TURNS, CORES = 16000, 10, 6, 2
-PRECISIONS = ("float32", "bfloat16", "int8")
+PRECISIONS = get_args(Precision)
 
 
 def beats() -> Beats:
@@ -90,6 +91,21 @@ def work(batch: int, barrier: object, queue: object) -> None:
     queue.put(best)  # type: ignore[attr-defined]
 
 
+def products() -> str:
+    """Matrix products as the network has them, in each kind of number: which precision pays follows from these."""
+    frames, weight = torch.randn(496, 768), torch.randn(3072, 768)
+    low, low_weight = frames.bfloat16(), weight.bfloat16()
+    values, integers = frames.mul(30).to(torch.int8), weight.mul(30).to(torch.int8).T
+    functions: dict[str, Callable[[], object]] = {
+        "float32": lambda: torch.nn.functional.linear(frames, weight),
+        "bfloat16": lambda: torch.nn.functional.linear(low, low_weight),
+        "int8": lambda: torch._int_mm(values, integers),
+    }
+    work = 2 * frames.shape[0] * weight.numel() / 1e9
+    told = [f"{name} {work / cpu_time(function, repeat=20):.0f}" for name, function in functions.items()]
+    return "matrix products, G operations per CPU second: " + ", ".join(told)
+
+
 def speed(batch: int) -> None:
     """Print CPU seconds a clip, the mean of the processes, and the ratio to the plain code."""
     context = multiprocessing.get_context("spawn")
@@ -130,7 +146,7 @@ def loss(title: str, encoder: Beats) -> None:
 def main() -> None:
     torch.set_num_threads(1)
     print(probe_line())
-    print(f"torch {torch.__version__}, bfloat16 in this processor: {has_fast_bfloat16()}")
+    print(f"torch {torch.__version__}; {products()}")
     for batch in (1, 4):
         speed(batch)
     with torch.inference_mode():

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tymbal.config import check_fields, digest, dumps, from_plain, load, to_plain
+from tymbal.config import check_fields, digest, dumps, from_plain, load, to_plain, with_fields
 from tymbal.errors import ConfigError, UsageError
 
 
@@ -88,6 +88,7 @@ def test_a_missing_file_and_one_that_is_no_text(tmp_path: Path) -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(configs, configs)
+@example(Outer(share=0.0), Outer(share=-0.0))
 def test_digests_are_equal_exactly_where_configs_are(one: Outer, two: Outer) -> None:
     assert (digest(one) == digest(two)) == (to_plain(one) == to_plain(two))
 
@@ -139,3 +140,9 @@ def test_ranges_are_asked_once_kinds_are_right() -> None:
         check_fields(Outer(share="2"), ranges(Outer(share="2")))  # type: ignore[arg-type]
     with pytest.raises(UsageError, match=r"kind is 'fft' .allowed: mel, pcen"):
         check_fields(Inner(kind="fft"))  # type: ignore[arg-type]
+
+
+def test_fields_that_are_not_there_are_named_with_a_guess() -> None:
+    assert with_fields(Outer(), {"share": 0.1}) == Outer(share=0.1)
+    with pytest.raises(UsageError, match=r"Outer: there is no 'layer' \(allowed: name, share.*Did you mean 'layers'"):
+        with_fields(Outer(), {"layer": ("a",)})

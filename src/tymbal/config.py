@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import hashlib
 import json
 import tomllib
 import types
 import typing
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -94,6 +95,21 @@ def check_fields(config: Any, ranges: Iterable[tuple[str, bool, str]] = (), *, w
             raise _bad(name, getattr(config, name, None), where, allowed)
 
 
+def with_fields(config: T, given: Mapping[str, Any]) -> T:
+    """A dataclass with other values for the fields `given`; UsageError names one that it has not."""
+    names = [field.name for field in dataclasses.fields(config)]  # type: ignore[arg-type]
+    unknown = [name for name in given if name not in names]
+    if unknown:
+        near = difflib.get_close_matches(unknown[0], names, n=1)
+        raise UsageError(
+            f"there is no {unknown[0]!r}",
+            where=type(config).__name__,
+            allowed=", ".join(names),
+            mend=f"Did you mean {near[0]!r}?" if near else None,
+        )
+    return dataclasses.replace(config, **given) if given else config  # type: ignore[type-var]
+
+
 def _bad(name: str, value: object, where: str, allowed: str) -> UsageError:
     return UsageError(f"{name} is {value!r}", where=where, allowed=allowed, parameter=name)
 
@@ -152,10 +168,19 @@ def load(kind: type[T], path: Path) -> T:
     try:
         data = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise ConfigError("no such file", where=path, mend="Check the path given to --config.") from error
+        raise ConfigError("no such file", where=path, mend="Check the path.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"not valid TOML: {error}", where=path, mend="Mend the line that it names.") from error
     return from_plain(kind, data, where=path)
+
+
+def _canonical(value: Any) -> Any:
+    """Plain data with one zero: -0.0 equals 0.0, so that what is made with either must have one address."""
+    if isinstance(value, dict):
+        return {key: _canonical(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_canonical(item) for item in value]
+    return 0.0 if isinstance(value, float) and value == 0 else value
 
 
 def digest(value: object, *, length: int = 16) -> str:
@@ -163,5 +188,7 @@ def digest(value: object, *, length: int = 16) -> str:
 
     File names that are no UTF-8 (lone surrogates in Python) are taken as they are.
     """
-    text = json.dumps(to_plain(value), sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    text = json.dumps(
+        _canonical(to_plain(value)), sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False
+    )
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=32).hexdigest()[:length]

@@ -55,6 +55,7 @@ class TymbalError(Exception):
         return self.parameter is not None and self.what.startswith(f"{self.parameter} ")
 
     def _line(self, what: str, where: object) -> str:
+        what = what.removesuffix(".")
         head = f"{where}: {what}" if where is not None else what
         if self.allowed is not None:
             head += f" (allowed: {self.allowed})"
@@ -128,6 +129,12 @@ class StoreError(TymbalError):
     """A feature store that is missing, damaged, or made with other settings."""
 
     exit_code = 3
+
+
+class SettingsError(StoreError):
+    """A feature store made with other settings than those asked for."""
+
+    exit_code = 2
 
 
 class DataError(TymbalError, ValueError):

@@ -71,9 +71,9 @@ def test_nothing_done_and_other_settings_have_their_codes(
     corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(corpus, tmp_path / "store", "--quiet", "--layers", "mfcc") == 0
-    assert run(corpus, tmp_path / "store", "--quiet", "--layers", "mfcc", "--segment", "3") == 3
+    assert run(corpus, tmp_path / "store", "--quiet", "--layers", "mfcc", "--segment", "3") == 2
     assert "segment: there 10.0, asked for 3.0" in capsys.readouterr().err
-    assert run(corpus, tmp_path / "store", "--precision", "float8") == 2
+    assert run(corpus, tmp_path / "store", "--dtype", "float8") == 2
     for path in (tmp_path / "sound").iterdir():
         path.unlink()
     assert run(corpus, tmp_path / "other", "--quiet") == 5
@@ -81,7 +81,7 @@ def test_nothing_done_and_other_settings_have_their_codes(
 
 
 def test_saved_parameters_make_the_same_store(corpus: Path, tmp_path: Path) -> None:
-    given = ("--layers", "mfcc", "--frames", "3", "--segment", "0.5", "--precision", "float32", "--sample-rate", "4000")
+    given = ("--layers", "mfcc", "--frames", "3", "--segment", "0.5", "--dtype", "float32", "--sample-rate", "4000")
     assert run(corpus, tmp_path / "store", *given, "--quiet") == 0
     config = tmp_path / "store" / "embed.toml"
     assert run(corpus, tmp_path / "again", "--config", str(config), "--quiet") == 0
@@ -105,23 +105,32 @@ def test_a_store_takes_no_rows_of_another_encoder_precision_or_normalisation(
     kept = contents(out)
     others = {
         ("--encoder", "spectral"): "encoder: there 'beats', asked for 'spectral'",
-        ("--encoder", weights, "--runtime", "bfloat16"): "there 'float32', asked for 'bfloat16'",
-        ("--encoder", weights, "--precision", "float32"): "precision: there 'float16', asked for 'float32'",
-        ("--encoder", beats(tmp_path / "two.safetensors", fbank_mean=15.66)): "its weights or its configuration",
+        (
+            "--encoder",
+            weights,
+            "--precision",
+            "bfloat16",
+        ): "precision of the encoder: there 'float32', asked for 'bfloat16'",
+        ("--encoder", weights, "--dtype", "float32"): "dtype of the rows: there 'float16', asked for 'float32'",
+        (
+            "--encoder",
+            beats(tmp_path / "two.safetensors", fbank_mean=15.66),
+        ): "fbank_mean of the encoder: there 15.41663, asked for 15.66",
     }
     for options, told in others.items():
-        assert run(corpus, out, *options, "--quiet") == 3
+        assert run(corpus, out, *options, "--quiet") == 2
         assert told in capsys.readouterr().err
     assert contents(out) == kept
 
 
-@pytest.mark.parametrize("runtime", ["bfloat16", "int8"])
-def test_lower_precision_reaches_every_worker(corpus: Path, tmp_path: Path, runtime: str) -> None:
-    given = ("--encoder", beats(tmp_path / "one.safetensors"), "--precision", "float32", "--quiet")
+@pytest.mark.parametrize("precision", ["bfloat16", "int8", "int8-bfloat16"])
+def test_lower_precision_reaches_every_worker(corpus: Path, tmp_path: Path, precision: str) -> None:
+    given = ("--encoder", beats(tmp_path / "one.safetensors"), "--dtype", "float32", "--quiet")
     assert run(corpus, tmp_path / "exact", *given) == 0
-    assert run(corpus, tmp_path / "low", *given, "--runtime", runtime) == 0
+    assert run(corpus, tmp_path / "low", *given, "--precision", precision) == 0
     assert (
-        main(["embed", str(corpus), "-o", str(tmp_path / "two"), "--workers", "2", *given, "--runtime", runtime]) == 0
+        main(["embed", str(corpus), "-o", str(tmp_path / "two"), "--workers", "2", *given, "--precision", precision])
+        == 0
     )
     exact, low, two = (FeatureStore.open(tmp_path / name) for name in ("exact", "low", "two"))
     assert two.digest == low.digest != exact.digest
@@ -133,11 +142,11 @@ def test_lower_precision_reaches_every_worker(corpus: Path, tmp_path: Path, runt
 def test_random_weights_are_said_and_an_unknown_source_is_one_line(
     corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(corpus, tmp_path / "store", "--encoder", "bagnet") == 3
+    assert run(corpus, tmp_path / "store", "--encoder", "bagnet") == 2
     assert "--random-weights" in capsys.readouterr().err
     assert run(corpus, tmp_path / "store", "--encoder", "bagnet", "--random-weights", "--layers", "last") == 0
     assert "note: bagnet: its weights are random" in capsys.readouterr().err
-    assert run(corpus, tmp_path / "other", "--encoder", "no-such-encoder") == 3
+    assert run(corpus, tmp_path / "other", "--encoder", "no-such-encoder") == 2
     assert "no checkpoint known as" in capsys.readouterr().err
 
 

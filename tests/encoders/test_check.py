@@ -72,7 +72,7 @@ def test_a_sound_encoder_passes_and_says_what_it_cannot_do() -> None:
     assert {promise.name for promise in found.promises} == {"finite", "deterministic", "batch", "padding"}
     assert found.streaming["mean"].exact
     assert found.streaming["mean"].agreement.difference < 1e-6
-    assert set(found.refused) == {"bfloat16", "int8"}
+    assert set(found.refused) == {"bfloat16", "int8", "int8-bfloat16"}
     assert found.real_time["float32"] > 1
 
 
@@ -104,7 +104,7 @@ def test_distances_of_windows_are_zero_where_exact_and_measured_where_not() -> N
 
 def test_precision_is_measured_layer_by_layer() -> None:
     found = check_encoder(Beats.tiny().freeze(), segment_s=1.6, segments=2)
-    assert set(found.precision) == {"bfloat16", "int8"}
+    assert set(found.precision) == {"bfloat16", "int8", "int8-bfloat16"}
     assert set(found.precision["int8"]) == {"embedding", "block0", "block1"}
     assert 0.999 < found.precision["int8"]["block1"].mean < 1
     assert found.precision["bfloat16"]["block1"].difference < found.precision["int8"]["block1"].difference

@@ -83,6 +83,8 @@ def test_travels_to_workers_and_its_checksum_covers_the_graph(config: OnnxConfig
     changed = bytearray(Path(config.path).read_bytes())
     changed[changed.find(KERNEL.tobytes())] ^= 1
     assert OnnxEncoder(config, bytes(changed)).checksum != encoder.checksum == there.checksum
+    elsewhere = OnnxConfig(**{**vars(config), "path": str(Path(config.path).rename(tmp_path / "elsewhere.onnx"))})
+    assert OnnxEncoder(elsewhere).checksum == encoder.checksum
 
 
 @pytest.mark.parametrize(

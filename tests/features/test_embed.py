@@ -11,7 +11,8 @@ import pytest
 import torch
 from tests.features.toys import ToyConfig, ToyCorpus, ToyEncoder, contents, describe, make_corpus, noise, small_corpus
 
-from tymbal.errors import NothingDoneError, StoreError
+from tymbal.encoders import create_encoder
+from tymbal.errors import NothingDoneError, SettingsError, StoreError, UsageError
 from tymbal.features import FeatureStore, embed, plan, work
 from tymbal.jobs import Silent
 
@@ -93,11 +94,11 @@ def test_progress_counts_recordings_and_failed_segments(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"precision": "float32"}, "precision"),
+        ({"dtype": "float32"}, "dtype of the rows"),
         ({"layers": "fine"}, "layers"),
         ({"segment_s": 3.0}, "segment"),
         ({"frames": 4}, "frames"),
-        ({"encoder": ToyEncoder(ToyConfig(gain=2.0))}, "encoder checksum"),
+        ({"encoder": ToyEncoder(ToyConfig(gain=2.0))}, r"gain of the encoder: there 1\.0, asked for 2\.0"),
     ],
 )
 def test_a_store_made_with_other_settings_is_refused_and_kept(
@@ -187,3 +188,18 @@ def test_a_recording_indexed_again_after_a_change_is_embedded_anew(tmp_path: Pat
     assert first.digest != second.digest
     assert second.units["end_s"].to_list() == [0.7, 0.5]
     assert second.verify() == ()
+
+
+def test_an_encoder_may_be_named_and_options_that_are_none_are_refused(tmp_path: Path) -> None:
+    corpus = make_corpus(tmp_path / "sound", {"a.wav": noise(4000, seed=0)}, 8000)
+    store = embed(corpus, "spectral", tmp_path / "s", layers="mfcc", frames=2)
+    assert (store.manifest.encoder, store.layers) == ("spectral", ("mfcc",))
+    again = embed(corpus, create_encoder("spectral"), tmp_path / "s", layers="mfcc", frames=2)
+    assert again.digest == store.digest
+    with pytest.raises(UsageError, match=r"there is no 'segment'.*Did you mean 'segment_s'"):
+        embed(corpus, "spectral", tmp_path / "t", segment=1.0)  # type: ignore[call-arg]
+    with pytest.raises(UsageError, match=r"frames is 2.5 .allowed: a whole number or None."):
+        embed(corpus, "spectral", tmp_path / "t", frames=2.5)  # type: ignore[arg-type]
+    with pytest.raises(SettingsError, match="frames: there 2, asked for 3"):
+        embed(corpus, "spectral", tmp_path / "s", layers="mfcc", frames=3)
+    assert not (tmp_path / "t").exists()

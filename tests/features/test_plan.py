@@ -73,7 +73,7 @@ def test_addresses_follow_content_not_place() -> None:
         for options in (
             {"segment_s": 9.0},
             {"frames": 2},
-            {"precision": "float32"},
+            {"dtype": "float32"},
             {"layers": "fine"},
             {"margin_s": 0.0},
             {"toy": ToyConfig(gain=2.0)},

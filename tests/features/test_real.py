@@ -25,7 +25,7 @@ def test_spectral_layers_that_stream_are_those_of_one_long_pass(tmp_path: Path, 
     soundfile.write(root / "long.wav", noise(round(11.3 * rate), seed=rate), rate, subtype="PCM_16")
     corpus = index(root, out=tmp_path / "corpus", workers=1)
     encoder = create_encoder("spectral")
-    store = embed(corpus, encoder, tmp_path / "store", segment_s=4.0, precision="float32", workers=1)
+    store = embed(corpus, encoder, tmp_path / "store", segment_s=4.0, dtype="float32", workers=1)
     assert store.units.height == 3
     sound, _ = soundfile.read(root / "long.wav", dtype="float32")
     expected = long_pass(encoder.at_rate(rate), sound)

@@ -24,7 +24,7 @@ from tymbal.units import FrameGrid
         ("segment_s", math.inf),
         ("margin_s", -1.0),
         ("margin_s", math.inf),
-        ("precision", "float64"),
+        ("dtype", "float64"),
         ("sample_rate_hz", 0),
         ("channels", "left"),
     ],

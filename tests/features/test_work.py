@@ -19,7 +19,7 @@ from tymbal.features import FeatureStore, embed
 def store_of(tmp_path: Path, sound: np.ndarray[Any, Any], **options: Any) -> FeatureStore:
     corpus = make_corpus(tmp_path / "sound", {"a.wav": sound}, 1000)
     encoder = options.pop("encoder", ToyEncoder())
-    return embed(corpus, encoder, tmp_path / "store", workers=1, **{"precision": "float32", **options})
+    return embed(corpus, encoder, tmp_path / "store", workers=1, **{"dtype": "float32", **options})
 
 
 def as_written(tmp_path: Path) -> np.ndarray[Any, Any]:
@@ -90,14 +90,14 @@ def test_overflow_is_the_failure_of_its_unit_and_never_an_infinity(tmp_path: Pat
     sound[2000:4000] = 0.0  # the quietest segment has the largest logarithm
     gain = 5000.0
     store = store_of(
-        tmp_path, sound, segment_s=2.0, margin_s=0.0, precision="float16", encoder=ToyEncoder(ToyConfig(gain=gain))
+        tmp_path, sound, segment_s=2.0, margin_s=0.0, dtype="float16", encoder=ToyEncoder(ToyConfig(gain=gain))
     )
     assert store.units["start_s"].to_list() == [0.0, 4.0]
     row = store.failures.row(0, named=True)
     assert (row["recording"], row["start_s"], row["end_s"], row["error"]) == ("a.wav", 2.0, 4.0, "StoreError")
     assert "'fine'" in row["message"]
     assert f"{gain * 13.815511:.3f}"[:4] in row["message"]
-    assert "--precision float32" in row["message"]
+    assert "--dtype float32" in row["message"]
     assert all(np.isfinite(values).all() for layer in store.layers for _, values, _ in store.iter(layer))
     wide = embed_again(tmp_path, gain)
     assert wide.units.height == 3
@@ -110,7 +110,7 @@ def embed_again(tmp_path: Path, gain: float) -> FeatureStore:
 
     corpus = ToyCorpus(tmp_path / "sound", pl.DataFrame([describe(tmp_path / "sound", "a.wav", 1000, 1, 6000)]))
     encoder = ToyEncoder(ToyConfig(gain=gain))
-    return embed(corpus, encoder, tmp_path / "wide", segment_s=2.0, margin_s=0.0, precision="float32", workers=1)
+    return embed(corpus, encoder, tmp_path / "wide", segment_s=2.0, margin_s=0.0, dtype="float32", workers=1)
 
 
 def test_not_a_number_from_an_encoder_is_a_failure(tmp_path: Path) -> None:

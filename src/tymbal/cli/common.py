@@ -3,34 +3,100 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-from cyclopts import Parameter
+from cyclopts import Parameter, convert
 
 from tymbal import __version__
 from tymbal.config import dumps, to_plain
+from tymbal.errors import TymbalError, UsageError
 from tymbal.jobs.atomic import write_text
 
 WIDE = 400  # columns of a table that is not shown on a terminal
 EXIT_OK = 0
 EXIT_SOME_FAILED = 4  # the job ended, but some files could not be worked; they were listed
 
+
+def whole(kind: Any, tokens: Any) -> Any:
+    """Converts as cyclopts does, but takes 2.5 for no whole number: it would be cut to 2 without a word."""
+    if kind in (int, int | None) and not isinstance(tokens, dict):
+        for token in tokens:
+            if not re.fullmatch(r"[+-]?\d+", token.value.strip()):
+                raise ValueError(f"{token.value!r} is no whole number")
+    return convert(kind, tokens)
+
+
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object to standard output.")]
 Quiet = Annotated[bool, Parameter(name="--quiet", negative="", help="No progress and no summary, errors only.")]
 Workers = Annotated[int | None, Parameter(help="Worker processes. Default: one per core; 1 works in this process.")]
 
 
-def say(text: str = "") -> None:
-    """One line for people, to standard error, so that standard output stays clean for --json and pipes."""
-    print(text, file=sys.stderr)
+def say(text: str = "", *, result: bool = False) -> None:
+    """One line for people, to standard error, so that standard output stays clean for --json and pipes.
+
+    To standard output where it is the `result` of a command, to be piped.
+    """
+    print(one_line(text), file=sys.stdout if result else sys.stderr)
+
+
+def one_line(text: str) -> str:
+    """Line breaks, tabs and bytes that are no text made visible: one file, one line, on every terminal."""
+    shown = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in shown)
+
+
+# What Python calls otherwise than the command line does, units aside.
+OPTION_OF = {
+    "audited": ("audit",),
+    "baseline_layer": ("baseline",),
+    "by": ("split_by",),
+    "dim": ("width",),
+    "encoder": ("name",),
+    "groups": ("group",),
+    "head": ("heads",),
+    "name": ("split_name",),
+    "read_as": ("from",),
+    "sample_rate_hz": ("rate",),
+    "scheme": ("split", "split_name"),
+    "segment_s": ("window",),
+    "source": ("encoder", "name"),
+    "stratify": ("label",),
+}
+UNITS = ("_s", "_hz")
+
+
+def option_of(parameter: str | None, options: Mapping[str, str]) -> str | None:
+    """Which of a verb's `options` (name: how it is shown) sets a parameter of Python; --segment sets segment_s."""
+    if parameter is None:
+        return None
+    plain = next((parameter.removesuffix(unit) for unit in UNITS if parameter.endswith(unit)), parameter)
+    for name in (*OPTION_OF.get(parameter, ()), plain, f"{plain}s"):
+        option = "--" + name.replace("_", "-")
+        if option in options:
+            return options[option]
+    return None
+
+
+def spoken(error: TymbalError, options: Mapping[str, str]) -> tuple[str, int]:
+    """An error as one line for users of the command line, and the exit code: options by name, no name of Python.
+
+    A value that an option cannot take is wrong usage, whichever room found out.
+    """
+    option = option_of(error.parameter, options)
+    return (str(error), error.exit_code) if option is None else (error.told(option), UsageError.exit_code)
 
 
 def say_json(value: object) -> None:
-    """One JSON object for machines, to standard output; infinities and NaN become null."""
-    print(json.dumps(_finite(to_plain(value)), ensure_ascii=False, indent=1, sort_keys=True))
+    """One JSON object for machines, to standard output; infinities and NaN become null.
+
+    Bytes of file names that are no text are written as backslash escapes.
+    """
+    text = json.dumps(_finite(to_plain(value)), ensure_ascii=False, indent=1, sort_keys=True)
+    print(text.encode("utf-8", "backslashreplace").decode("utf-8"))
 
 
 def _finite(value: Any) -> Any:
@@ -58,7 +124,7 @@ def say_table(
     for name in header:
         table.add_column(name, overflow="fold")
     for row in rows[:limit]:
-        table.add_row(*(str(cell) for cell in row))
+        table.add_row(*(one_line(str(cell)) for cell in row))
     stream = sys.stdout if result else sys.stderr
     width = None if stream.isatty() else WIDE
     Console(file=stream, width=width, soft_wrap=False, markup=False, highlight=False).print(table)

@@ -33,8 +33,9 @@ class Rows:
     encoder
         A file of weights, a known checkpoint, hf:owner/name[@revision][/file], onnx:FILE, or the registered name of
         an encoder without weights. See: tymbal encoders list.
-    runtime
-        In which numbers the encoder computes: float32, bfloat16 or int8. What that loses: tymbal encoders check.
+    precision
+        In which numbers the encoder computes: float32, bfloat16, int8, or int8-bfloat16. What each gains and loses on
+        this machine: tymbal encoders check.
     random_weights
         Take a registered encoder with random weights: the baseline that trained ones must beat.
     layers
@@ -45,7 +46,7 @@ class Rows:
         Seconds of the fixed segments that recordings are cut into.
     margin
         Seconds of context on both sides of a segment; by default what the local layers need.
-    precision
+    dtype
         How rows are stored: float16 or float32.
     sample_rate
         Deliver every recording at this rate in Hz; by default the encoder's, or each recording's own.
@@ -54,13 +55,13 @@ class Rows:
     """
 
     encoder: str = "spectral"
-    runtime: Literal["float32", "bfloat16", "int8"] = "float32"
+    precision: Literal["float32", "bfloat16", "int8", "int8-bfloat16"] = "float32"
     random_weights: Annotated[bool, Parameter(negative="")] = False
     layers: str = "all"
     frames: int | None = None
     segment: float = 10.0
     margin: float | None = None
-    precision: Literal["float16", "float32"] = "float16"
+    dtype: Literal["float16", "float32"] = "float16"
     sample_rate: int | None = None
     channels: Literal["auto", "mix", "each"] = "auto"
 
@@ -89,7 +90,7 @@ def embed(
     from tymbal.jobs import make_progress
 
     found = Corpus.open(corpus)
-    opened = open_encoder(rows.encoder, precision=rows.runtime, random_weights=rows.random_weights)
+    opened = open_encoder(rows.encoder, precision=rows.precision, random_weights=rows.random_weights)
     for note in opened.notes if not quiet else ():
         say(f"note: {rows.encoder}: {note}")
     store = run(
@@ -102,7 +103,7 @@ def embed(
         frames=rows.frames,
         segment_s=rows.segment,
         margin_s=rows.margin,
-        precision=rows.precision,
+        dtype=rows.dtype,
         sample_rate_hz=rows.sample_rate,
         channels=rows.channels,
     )

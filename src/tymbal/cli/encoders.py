@@ -11,7 +11,7 @@ from tymbal.cli.common import EXIT_OK, Json, Quiet, say, say_json, say_table
 from tymbal.errors import EncoderError, UsageError
 
 if TYPE_CHECKING:
-    from tymbal.encoders.check import Checked
+    from tymbal.encoders.check import Checked, Streaming
     from tymbal.encoders.contract import Encoder
 
 
@@ -57,13 +57,10 @@ def encoders(
 
 def _opened(name: str, rate: int | None) -> tuple[Encoder, tuple[str, ...]]:
     from tymbal.encoders.overview import NATIVE_RATE_HZ
-    from tymbal.encoders.source import open_encoder
+    from tymbal.encoders.source import bind_rate, open_encoder
 
-    opened = open_encoder(name, random_weights=True)
-    fixed = opened.encoder.sample_rate
-    if rate is not None and fixed is not None and rate != fixed:
-        raise EncoderError(f"--rate {rate}, but it was made for {fixed} Hz", where=name, mend="Leave --rate out.")
-    return opened.encoder.at_rate(fixed or rate or NATIVE_RATE_HZ), opened.notes
+    opened = open_encoder(name, random_weights=None)
+    return bind_rate(opened.encoder, rate, NATIVE_RATE_HZ), opened.notes
 
 
 def _list(json: bool) -> int:
@@ -78,12 +75,22 @@ def _list(json: bool) -> int:
     for each in found:
         rate = "any" if each.sample_rate_hz is None else f"{each.sample_rate_hz / 1000:g} kHz"
         size = f"{each.parameters / 1e6:.1f} M" if each.parameters else "-"
-        rows.append((each.name, rate, size, each.layers or "-", each.missing or each.about))
-    say_table(("encoder", "rate", "weights", "layers", ""), rows)
-    say()
+        spans = (_span(each.dims), _span(each.frames_per_s), _span(each.receptive_ms))
+        rows.append((each.name, rate, size, each.layers or "-", *spans, each.missing or each.about))
+    say_table(("encoder", "rate", "weights", "layers", "values", "frames/s", "sees ms", ""), rows, result=True)
+    say(result=True)
     checkpoints = [(each.name, each.encoder, f"{each.size_mb} MB", each.licence, each.where) for each in KNOWN]
-    say_table(("known checkpoint", "encoder", "size", "licence", "where"), checkpoints)
+    say_table(("known checkpoint", "encoder", "size", "licence", "where"), checkpoints, result=True)
+    say("speed here and every layer: tymbal encoders describe NAME")
     return EXIT_OK
+
+
+def _span(bounds: tuple[float | None, float | None] | None) -> str:
+    """From least to most, once where they are the same; a receptive field of None is the window."""
+    if bounds is None:
+        return "-"
+    low, high = ("window" if each is None else f"{each:.4g}" for each in bounds)
+    return low if low == high else f"{low}–{high}"
 
 
 def _describe(name: str, rate: int | None, json: bool) -> int:
@@ -94,9 +101,10 @@ def _describe(name: str, rate: int | None, json: bool) -> int:
         say_json(found)
         return EXIT_OK
     hz = f"{found.sample_rate_hz} Hz" if found.sample_rate_hz else f"any rate, here {found.described_at_hz} Hz"
-    say(f"{found.name}: {found.origin}; {hz}; {found.parameters / 1e6:.2f} M parameters; batches: {found.batching}")
-    say(f"licence: {found.licence}")
-    say(f"speed: {found.real_time:.0f} × real time here, float32, all layers, {found.threads} threads")
+    weights = f"{found.parameters / 1e6:.2f} M parameters"
+    say(f"{found.name}: {found.origin}; {hz}; {weights}; batches: {found.batching}", result=True)
+    say(f"licence: {found.licence}", result=True)
+    say(f"speed: {found.real_time:.0f} × real time here, float32, all layers, {_threads(found.threads)}", result=True)
     for note in found.notes:
         say(f"note: {note}")
     rows = [
@@ -111,10 +119,14 @@ def _describe(name: str, rate: int | None, json: bool) -> int:
         )
         for layer in found.layers
     ]
-    say_table(("layer", "values", "bands", "hop ms", "frames/s", "sees ms", "streams"), rows, limit=200)
+    say_table(("layer", "values", "bands", "hop ms", "frames/s", "sees ms", "streams"), rows, limit=200, result=True)
     for entry in found.checkpoints:
-        say(f"weights: {entry.name}, {entry.size_mb} MB, {entry.licence}, {entry.where}")
+        say(f"weights: {entry.name}, {entry.size_mb} MB, {entry.licence}, {entry.where}", result=True)
     return EXIT_OK
+
+
+def _threads(count: int) -> str:
+    return "1 thread" if count == 1 else f"{count} threads"
 
 
 def _check(encoder: Encoder, notes: tuple[str, ...], window: float, segments: int, quiet: bool, json: bool) -> int:
@@ -137,13 +149,18 @@ def _tell(found: Checked, notes: tuple[str, ...]) -> None:
     for note in notes:
         say(f"note: {note}")
     for promise in found.promises:
-        say(f"{'kept  ' if promise.kept else 'BROKEN'}  {promise.name}: {promise.told}")
+        say(f"{'kept  ' if promise.kept else 'BROKEN'}  {promise.name}: {promise.told}", result=True)
+    base = found.real_time.get("float32")
     say_table(
-        ("precision", "× real time", "", ""),
+        ("precision", f"× real time, {_threads(found.threads)}", "× float32", ""),
         [
-            *((name, f"{speed:.0f}", f"{found.threads} threads", "") for name, speed in found.real_time.items()),
-            *((name, "-", why, "") for name, why in found.refused.items()),
+            *(
+                (name, f"{speed:.0f}", f"{speed / base:.2f}" if base else "-", "")
+                for name, speed in found.real_time.items()
+            ),
+            *((name, "-", "-", why) for name, why in found.refused.items()),
         ],
+        result=True,
     )
     layers = list(next(iter(found.precision.values()), found.streaming))
     rows = []
@@ -152,15 +169,20 @@ def _tell(found: Checked, notes: tuple[str, ...]) -> None:
         for lost in found.precision.values():
             row.append(f"{lost[layer].mean:.6f} ({lost[layer].worst:.6f})")
         if layer in found.streaming:
-            each = found.streaming[layer]
-            apart = f"{each.agreement.mean:.6f} ({each.agreement.worst:.6f})"
-            row.append(f"exact to {each.agreement.difference:.0e}" if each.exact else apart)
+            row.append(_windows(found.streaming[layer]))
         rows.append(row)
     if not rows or len(rows[0]) == 1:
         return
-    say("cosine of frames to float32, and of fixed windows to one long pass: mean (worst)")
+    say("cosine of frames to float32, and of fixed windows to one long pass: mean (worst)", result=True)
     header = ["layer", *found.precision, *(["windows"] if found.streaming else [])]
-    say_table(header, rows, limit=200)
+    say_table(header, rows, limit=200, result=True)
+
+
+def _windows(each: Streaming) -> str:
+    apart = each.agreement
+    if not each.exact:
+        return f"{apart.mean:.6f} ({apart.worst:.6f})"
+    return f"exact to {apart.difference:.0e}" if apart.difference else "exact"
 
 
 def _export(encoder: Encoder, notes: tuple[str, ...], onnx: Path, window: float, json: bool) -> int:
@@ -175,7 +197,11 @@ def _export(encoder: Encoder, notes: tuple[str, ...], onnx: Path, window: float,
     worst = max(found.differences.values())
     say(
         f"{encoder.name} in {found.path}: {len(found.differences)} layers for windows of {found.window_samples} "
-        f"samples at {found.sample_rate_hz} Hz, {found.size_bytes / 1e6:.1f} MB"
+        f"samples at {found.sample_rate_hz} Hz, {found.size_bytes / 1e6:.1f} MB",
+        result=True,
     )
-    say(f"onnxruntime differs by at most {worst:.1e} of a layer's largest value; use it as onnx:{found.path}")
+    say(
+        f"onnxruntime differs by at most {worst:.1e} of a layer's largest value; use it as onnx:{found.path}",
+        result=True,
+    )
     return EXIT_OK

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from tymbal.audio.frontends.mel import BandedFilters, MelConfig, mel_filters
 from tymbal.encoders.contract import Encoder, LayerOutput, LayerSpec
-from tymbal.encoders.convolutions import initialise_convolutions
+from tymbal.encoders.convolutions import initialise_convolutions, power_spectra
 from tymbal.errors import ConfigError
 from tymbal.units import FrameGrid
 
@@ -116,16 +116,8 @@ class BagNet(Encoder):
     def encode(self, waveform: Tensor, mask: Tensor) -> dict[str, LayerOutput]:
         """All layers, (batch, frames, bands, dim) each, from one pass."""
         config = self.config
-        spectrum = torch.stft(
-            waveform,
-            config.window_samples,
-            config.hop_samples,
-            window=self.window,
-            center=False,
-            return_complex=True,
-        )
-        power = spectrum.real.square() + spectrum.imag.square()
-        log = torch.log(self.filters(power.transpose(1, 2)).transpose(1, 2) + config.power_floor)
+        power = power_spectra(waveform, self.window, config.hop_samples, reflect=False)
+        log = torch.log(self.filters(power).transpose(1, 2) + config.power_floor)
         # A frame is real where its whole window is.
         real = mask.unfold(1, config.window_samples, config.hop_samples)[..., -1]
         keep = real.unsqueeze(1).to(log)

@@ -17,7 +17,7 @@ from torch.nn import functional
 from tymbal.encoders.contract import Encoder, LayerOutput
 from tymbal.encoders.runtime import Precision, Runtime, with_runtime
 from tymbal.encoders.windows import rate_layout, stream
-from tymbal.errors import EncoderError
+from tymbal.errors import EncoderError, UsageError
 
 CLIP_S = 10.0
 EXACT = 1e-3  # of a layer's largest value: beyond rounding, which a long network adds up
@@ -116,11 +116,13 @@ def check_encoder(
     precisions : what to compare with float32; what the encoder cannot do is in `refused`.
     told : called with the name of each step before it.
 
-    Raises EncoderError for an encoder of any rate.
+    Raises EncoderError for an encoder of any rate, UsageError for segments that cannot be.
     """
     rate = encoder.sample_rate
     if rate is None:
         raise EncoderError("it takes any rate", where=encoder.name, mend="Give one: --rate.")
+    if not 0 < segment_s < float("inf") or segments < 1:
+        raise UsageError(f"segments of {segment_s} s", parameter="segment_s", allowed="seconds above 0")
     with torch.inference_mode():
         told("promises")
         promises = tuple(check() for check in (_Promises(encoder)).all())

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from tymbal.audio.frontends.mel import BandedFilters, MelConfig, mel_filters
 from tymbal.encoders.contract import Encoder, LayerOutput, LayerSpec
-from tymbal.encoders.convolutions import initialise_convolutions, real_frames_mask
+from tymbal.encoders.convolutions import initialise_convolutions, power_spectra, real_frames_mask
 from tymbal.units import FrameGrid
 
 BLOCKS = 6
@@ -132,17 +132,8 @@ class Cnn14(Encoder):
     def log_mel(self, waveform: Tensor) -> Tensor:
         """Decibels (batch, 1, frames, bands)."""
         config = self.config
-        spectrum = torch.stft(
-            waveform,
-            config.window_samples,
-            config.hop_samples,
-            window=self.window,
-            center=True,
-            pad_mode="reflect",
-            return_complex=True,
-        )
-        power = spectrum.real.square() + spectrum.imag.square()
-        mel = self.filters(power.transpose(1, 2)).clamp_min(config.power_floor)
+        power = power_spectra(waveform, self.window, config.hop_samples, reflect=True)
+        mel = self.filters(power).clamp_min(config.power_floor)
         return 10.0 * torch.log10(mel).unsqueeze(1)
 
     def encode(self, waveform: Tensor, mask: Tensor) -> dict[str, LayerOutput]:

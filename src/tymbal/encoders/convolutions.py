@@ -1,4 +1,4 @@
-"""What the convolutional encoders share: arithmetic of strided convolutions, and their start."""
+"""What the convolutional encoders share: arithmetic of strided convolutions, their start, their power spectra."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from tymbal.encoders.tokens import row_lengths
 
@@ -52,3 +53,17 @@ def real_frames_mask(mask: Tensor, frames: int, frames_of: Callable[[int], int])
     samples = row_lengths(mask)[0]
     count = max(1, frames_of(samples)) if samples else 0
     return torch.arange(frames, device=mask.device).expand(len(mask), -1) < count
+
+
+def power_spectra(waveform: Tensor, window: Tensor, hop_samples: int, *, reflect: bool) -> Tensor:
+    """|DFT(window · frame)|² (batch, frames, bins) of waveforms (batch, samples), as `torch.stft` frames them.
+
+    `reflect`: frames are centred, on sound mirrored at both ends; else whole frames only. Exported, this becomes a
+    product with a matrix (`encoders.export`); `torch.stft` becomes an operator that runtimes compute to four digits.
+    """
+    length = len(window)
+    if reflect:
+        waveform = functional.pad(waveform[:, None], (length // 2, length // 2), mode="reflect")[:, 0]
+    spectrum = torch.fft.rfft(waveform.unfold(1, length, hop_samples) * window)
+    power: Tensor = spectrum.real.square() + spectrum.imag.square()
+    return power

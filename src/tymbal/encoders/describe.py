@@ -10,10 +10,10 @@ import torch
 
 from tymbal.encoders.check import CLIP_S, real_time, synthetic_sound
 from tymbal.encoders.contract import Encoder
-from tymbal.encoders.known import BY_NAME, KNOWN, KnownCheckpoint
-from tymbal.encoders.overview import NATIVE_RATE_HZ
+from tymbal.encoders.known import KNOWN, KnownCheckpoint
+from tymbal.encoders.overview import NATIVE_RATE_HZ, overview
 from tymbal.encoders.registry import ENCODERS, encoder_class, list_encoders
-from tymbal.encoders.source import open_encoder
+from tymbal.encoders.source import bind_rate, open_encoder
 from tymbal.errors import MissingExtraError
 
 
@@ -50,13 +50,19 @@ class Description:
 
 @dataclass(frozen=True)
 class Listed:
-    """One line of the list; `missing` is what to install first."""
+    """One line of the list, of an encoder in its published size; `missing` is what to install first.
+
+    dims, frames_per_s, receptive_ms : of the layers, from least to most; receptive_ms None: the whole window.
+    """
 
     name: str
     about: str
     sample_rate_hz: int | None = None
     parameters: int = 0
     layers: int = 0
+    dims: tuple[int, int] | None = None
+    frames_per_s: tuple[float, float] | None = None
+    receptive_ms: tuple[float | None, float | None] | None = None
     checkpoints: tuple[str, ...] = ()
     missing: str = ""
 
@@ -69,21 +75,40 @@ def list_described() -> list[Listed]:
 def _listed(name: str) -> Listed:
     checkpoints = tuple(entry.name for entry in KNOWN if entry.encoder == name)
     try:
-        kind = encoder_class(name)
-        about = _first_sentence(kind)
-        if inspect.signature(kind).parameters["config"].default is inspect.Parameter.empty:
-            return Listed(name, about, checkpoints=checkpoints)
-        with torch.device("meta"):
-            root: Encoder = kind()
-            bound = root.at_rate(NATIVE_RATE_HZ)
+        about = _first_sentence(name)
+        found = overview(name)
     except MissingExtraError as error:
         return Listed(name, "", checkpoints=checkpoints, missing=error.mend or "")
-    return Listed(name, about, root.sample_rate, _parameters(bound), len(bound.layers), checkpoints)
+    if found is None:
+        return Listed(name, about, checkpoints=checkpoints)
+    groups = found.groups
+    rates = [group.frames_per_s for group in groups]
+    return Listed(
+        name=name,
+        about=about,
+        sample_rate_hz=found.sample_rate_hz,
+        parameters=found.parameters,
+        layers=sum(group.count for group in groups),
+        dims=(min(group.dims[0] for group in groups), max(group.dims[1] for group in groups)),
+        frames_per_s=(min(rates), max(rates)),
+        receptive_ms=(
+            _milliseconds(min(group.receptive_s[0] for group in groups)),
+            _milliseconds(max(group.receptive_s[1] for group in groups)),
+        ),
+        checkpoints=checkpoints,
+    )
 
 
-def _first_sentence(kind: type[Encoder]) -> str:
-    module = inspect.getdoc(inspect.getmodule(kind)) or ""
-    return module.partition("\n")[0].rstrip(".")
+def _milliseconds(seconds: float) -> float | None:
+    return None if math.isinf(seconds) else 1000 * seconds
+
+
+def _first_sentence(name: str) -> str:
+    """Of its module; of its class where the module holds several encoders."""
+    kind = encoder_class(name)
+    alone = sum(each.partition(":")[0] == kind.__module__ for each in ENCODERS.values()) == 1
+    text = inspect.getdoc(inspect.getmodule(kind) if alone else kind) or ""
+    return text.partition("\n")[0].partition(";")[0].rstrip(".")
 
 
 def _parameters(encoder: Encoder) -> int:
@@ -93,16 +118,15 @@ def _parameters(encoder: Encoder) -> int:
 def describe(source: str, *, sample_rate_hz: int | None = None) -> Description:
     """Open what `source` names (random weights where none are at hand) and describe it; it is timed on one 10-s clip.
 
-    Raises as `open_encoder` does.
+    Raises as `open_encoder` and `bind_rate` do.
     """
-    opened = open_encoder(source, random_weights=True)
-    rate = opened.encoder.sample_rate or sample_rate_hz or NATIVE_RATE_HZ
-    encoder = opened.encoder.at_rate(rate)
+    opened = open_encoder(source, random_weights=None)
+    encoder = bind_rate(opened.encoder, sample_rate_hz, NATIVE_RATE_HZ)
+    rate = int(encoder.sample_rate or 0)
     clip = synthetic_sound(rate, max(CLIP_S, encoder.min_samples / rate))[None]
     clip = clip[:, : encoder.max_samples]
     with torch.inference_mode():
         speed = real_time(encoder, clip)
-    known = BY_NAME.get(source) if source not in ENCODERS else None
     return Description(
         name=encoder.name,
         origin=opened.origin,
@@ -111,7 +135,7 @@ def describe(source: str, *, sample_rate_hz: int | None = None) -> Description:
         described_at_hz=rate,
         parameters=_parameters(encoder),
         batching=encoder.batching,
-        licence=known.licence if known else _licence(opened.origin),
+        licence=opened.known.licence if opened.known else _licence(opened.origin),
         layers=tuple(
             LayerRow(
                 spec.name,
@@ -119,7 +143,7 @@ def describe(source: str, *, sample_rate_hz: int | None = None) -> Description:
                 spec.bands,
                 1000 * spec.grid.hop_s,
                 1 / spec.grid.hop_s,
-                None if math.isinf(spec.grid.receptive_s) else 1000 * spec.grid.receptive_s,
+                _milliseconds(spec.grid.receptive_s),
                 spec.local,
             )
             for spec in encoder.layers

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from tymbal.audio.frontends.mel import BandedFilters, MelConfig, mel_filters
 from tymbal.encoders.contract import Encoder, LayerOutput, LayerSpec
-from tymbal.encoders.convolutions import initialise_convolutions, real_frames_mask
+from tymbal.encoders.convolutions import initialise_convolutions, power_spectra, real_frames_mask
 from tymbal.errors import ConfigError
 from tymbal.units import FrameGrid
 
@@ -188,17 +188,8 @@ class EfficientNet(Encoder):
 
     def log_mel(self, waveform: Tensor) -> Tensor:
         """The picture (batch, 1, bands, frames), each clip scaled to 0–1."""
-        spectrum = torch.stft(
-            waveform,
-            self.config.window_samples,
-            self.config.hop_samples,
-            window=self.window,
-            center=True,
-            pad_mode="reflect",
-            return_complex=True,
-        )
-        power = spectrum.real.square() + spectrum.imag.square()
-        log = torch.log(self.filters(power.transpose(1, 2)).transpose(1, 2) + self.config.log_floor)
+        power = power_spectra(waveform, self.window, self.config.hop_samples, reflect=True)
+        log = torch.log(self.filters(power).transpose(1, 2) + self.config.log_floor)
         low = log.amin((1, 2), keepdim=True)
         span = log.amax((1, 2), keepdim=True) - low
         return ((log - low) / span.clamp_min(1e-8)).unsqueeze(1)

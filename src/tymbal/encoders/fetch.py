@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from tymbal.encoders.known import BY_NAME, BY_REPOSITORY, KnownCheckpoint
+from tymbal.encoders.known import BY_FILE, BY_NAME, BY_REPOSITORY, KnownCheckpoint
+from tymbal.encoders.registry import ENCODERS
 from tymbal.errors import EncoderError, require
 
 WEIGHTS_VARIABLE = "TYMBAL_WEIGHTS"
@@ -61,7 +62,7 @@ def locate(source: str | Path, *, endpoint: str | None = None, cache: Path | Non
     path = Path(source)
     if path.exists():
         labels = path.with_name("label_map.json")
-        return Located(path, labels if labels.exists() else None, BY_NAME.get(path.stem))
+        return Located(path, labels if labels.exists() else None, BY_FILE.get(path.name))
     match = HUB.fullmatch(text)
     if match:
         known = BY_REPOSITORY.get(match["repository"])
@@ -79,9 +80,10 @@ def locate(source: str | Path, *, endpoint: str | None = None, cache: Path | Non
             where=by_hand,
             mend=f"Get {known.file} (about {known.size_mb} MB, {known.licence}) from {known.page} and place it there.",
         )
-    near = difflib.get_close_matches(text, BY_NAME, n=3, cutoff=0.4)
+    near = difflib.get_close_matches(text, [*ENCODERS, *BY_NAME], n=3, cutoff=0.4)
     raise EncoderError(
         f"no such file, and no checkpoint known as {text!r}",
+        parameter="source",
         allowed="a path, hf:owner/name[@revision][/file], or a name from `tymbal encoders list`",
         mend=f"Did you mean {', '.join(near)}?" if near else None,
     )

@@ -82,3 +82,4 @@ KNOWN: tuple[KnownCheckpoint, ...] = (
 
 BY_NAME: dict[str, KnownCheckpoint] = {entry.name: entry for entry in KNOWN}
 BY_REPOSITORY: dict[str, KnownCheckpoint] = {entry.repository: entry for entry in KNOWN if entry.repository}
+BY_FILE: dict[str, KnownCheckpoint] = {entry.file: entry for entry in KNOWN}

@@ -85,8 +85,9 @@ class OnnxEncoder(Encoder):
 
     def __init__(self, config: OnnxConfig, graph: bytes | None = None) -> None:
         super().__init__()
-        self.config = config
         data = graph if graph is not None else _read(Path(config.path))
+        self._path = config.path
+        self.config = replace(config, path="")  # where the file lies changes no number: no part of the checksum
         self.register_buffer("graph", torch.frombuffer(bytearray(data), dtype=torch.uint8))
         self._opened: _Opened | None = None
         if graph is None:
@@ -112,7 +113,7 @@ class OnnxEncoder(Encoder):
         """The session over the graph, made when it is first needed."""
         # In as many threads as torch: embedding works in one, so that its rows do not depend on how many there are.
         if self._opened is None or self._opened.threads != torch.get_num_threads():
-            self._opened = open_graph(bytes(self.graph.cpu().numpy()), self.config)
+            self._opened = open_graph(bytes(self.graph.cpu().numpy()), replace(self.config, path=self._path))
         return self._opened
 
     @property
@@ -174,6 +175,7 @@ class OnnxEncoder(Encoder):
 class _Opened:
     """A runtime session, its threads, the name of its input, and what the graph and the configuration say together.
 
+    states_rate : whether one of them states the sample rate.
     shapes : (frames, bands, dim) of every tap in one window.
     """
 
@@ -183,6 +185,7 @@ class _Opened:
     sample_rate_hz: int
     window_samples: int
     taps: tuple[OnnxTap, ...]
+    states_rate: bool
     shapes: tuple[tuple[int, int, int], ...] = ()
 
     def run(self, cut: np.ndarray[Any, Any]) -> list[np.ndarray[Any, Any]]:
@@ -227,8 +230,9 @@ def open_graph(data: bytes, config: OnnxConfig) -> _Opened:
     options = runtime.SessionOptions()
     options.intra_op_num_threads = threads = torch.get_num_threads()
     session = runtime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    rate = config.sample_rate_hz or noted.sample_rate_hz or DEFAULT_RATE_HZ
-    opened = _Opened(session, threads, inputs[0].name, rate, window_of(inputs[0], config), taps)
+    stated = config.sample_rate_hz or noted.sample_rate_hz
+    rate = stated or DEFAULT_RATE_HZ
+    opened = _Opened(session, threads, inputs[0].name, rate, window_of(inputs[0], config), taps, bool(stated))
     found = opened.run(np.zeros((1, opened.window_samples), dtype=np.float32))
     return replace(opened, shapes=tuple(cast("tuple[int, int, int]", values.shape[1:]) for values in found))
 

@@ -23,6 +23,8 @@ ENCODERS = {
     "eat": "tymbal.encoders.eat:Eat",
     "efficientnet": "tymbal.encoders.efficientnet:EfficientNet",
     "hubert": "tymbal.encoders.hubert:Hubert",
+    "melcnn": "tymbal.encoders.melcnn:MelCnn",
+    "meltransformer": "tymbal.encoders.meltransformer:MelTransformer",
     "onnx": "tymbal.encoders.onnx:OnnxEncoder",
     "spectral": "tymbal.encoders.spectral:SpectralEncoder",
     "wav2vec2": "tymbal.encoders.transformers.speech:Wav2Vec2",
@@ -41,6 +43,7 @@ def encoder_class(name: str) -> type[Encoder]:
         near = difflib.get_close_matches(name, ENCODERS, n=3, cutoff=0.4)
         raise EncoderError(
             f"no encoder is called {name!r}",
+            parameter="encoder",
             allowed=", ".join(list_encoders()),
             mend=f"Did you mean {' or '.join(map(repr, near))}?" if near else None,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,25 +10,29 @@ import torch
 
 from tymbal.encoders.contract import Encoder
 from tymbal.encoders.fetch import locate
-from tymbal.encoders.known import BY_NAME, KNOWN
+from tymbal.encoders.known import BY_NAME, KNOWN, KnownCheckpoint
 from tymbal.encoders.registry import ENCODERS, create_encoder
 from tymbal.encoders.runtime import Precision, Runtime, with_runtime
-from tymbal.errors import EncoderError
+from tymbal.errors import EncoderError, UsageError
 
 ONNX = "onnx:"
 
 
 @dataclass(frozen=True)
 class Opened:
-    """An encoder and where it came from; `notes` are sentences that a user should read before trusting it."""
+    """An encoder and where it came from; `notes` are sentences that a user should read before trusting it.
+
+    `known` is what is known about its weights, None where they are no published ones.
+    """
 
     encoder: Encoder
     origin: str
     notes: tuple[str, ...] = ()
+    known: KnownCheckpoint | None = None
 
 
 def open_encoder(
-    source: str | Path, *, precision: Precision = "float32", random_weights: bool = False, **config: Any
+    source: str | Path, *, precision: Precision = "float32", random_weights: bool | None = False, **config: Any
 ) -> Opened:
     """The encoder that `source` names, frozen.
 
@@ -39,7 +43,8 @@ def open_encoder(
         checkpoint; or a registered name.
     precision : see `Runtime`.
     random_weights : take a registered encoder that has weights without any, the same random ones each time. For
-        tests of speed, and as the baseline that features of trained ones must beat.
+        tests of speed, and as the baseline that features of trained ones must beat. None: only where its weights are
+        not at hand, to look at it.
     config : fields of the encoder's configuration.
 
     Raises
@@ -48,18 +53,33 @@ def open_encoder(
     name whose weights are not at hand; the error lists known checkpoints.
     """
     found = _open(str(source), random_weights, config)
-    return Opened(with_runtime(found.encoder, Runtime(precision)), found.origin, found.notes)
+    return replace(found, encoder=with_runtime(found.encoder, Runtime(precision)))
 
 
-def _open(text: str, random_weights: bool, config: dict[str, Any]) -> Opened:
+def bind_rate(encoder: Encoder, sample_rate_hz: int | None, otherwise_hz: int) -> Encoder:
+    """The encoder for `sample_rate_hz`; None: its own rate, `otherwise_hz` where it takes any.
+
+    Raises UsageError for another rate than an encoder's own.
+    """
+    own = encoder.sample_rate
+    if own is not None and sample_rate_hz not in (None, own):
+        raise UsageError(
+            f"{encoder.name} was made for {own} Hz, not {sample_rate_hz}",
+            parameter="sample_rate_hz",
+            allowed=f"{own}, or none",
+        )
+    return encoder.at_rate(own or sample_rate_hz or otherwise_hz)
+
+
+def _open(text: str, random_weights: bool | None, config: dict[str, Any]) -> Opened:
     path = Path(text.removeprefix(ONNX))
     if text.startswith(ONNX) or (path.suffix.lower() == ".onnx" and path.exists()):
-        return Opened(_onnx(path, config), str(path))
-    if text in ENCODERS and not Path(text).exists():
+        return _onnx(path, config)
+    if text in ENCODERS and not Path(text).is_file():  # a folder of that name is rather a store than weights
         return _registered(text, random_weights, config)
     located = locate(text)
     if located.path.suffix.lower() == ".onnx":
-        return Opened(_onnx(located.path, config), str(located.path))
+        return _onnx(located.path, config)
     from tymbal.encoders.loading import load_checkpoint
 
     known = located.known
@@ -71,10 +91,10 @@ def _open(text: str, random_weights: bool, config: dict[str, Any]) -> Opened:
         notes.append(f"{len(loaded.unexpected)} keys of the file are unknown here and were left out: {some}")
     if loaded.metadata.get("assumed"):
         notes.append(f"the file does not state {', '.join(loaded.metadata['assumed'])}: defaults stand")
-    return Opened(loaded.encoder, str(located.path), tuple(notes))
+    return Opened(loaded.encoder, str(located.path), tuple(notes), known)
 
 
-def _onnx(path: Path, config: dict[str, Any]) -> Encoder:
+def _onnx(path: Path, config: dict[str, Any]) -> Opened:
     from tymbal.config import load
     from tymbal.encoders.onnx import OnnxConfig
 
@@ -84,12 +104,18 @@ def _onnx(path: Path, config: dict[str, Any]) -> Encoder:
         settings = load(OnnxConfig, beside)
         stated = {name: value for name, value in vars(settings).items() if name not in ("path", "taps")}
         stated["taps"] = [vars(tap) for tap in settings.taps]
-    return create_encoder("onnx", **{**stated, **config, "path": str(path)})
+    encoder: Any = create_encoder("onnx", **{**stated, **config, "path": str(path)})
+    notes: tuple[str, ...] = ()
+    if not encoder.opened.states_rate:
+        notes = (
+            f"the graph does not state its sample rate: {encoder.sample_rate} Hz is assumed; {beside} may state it",
+        )
+    return Opened(encoder, str(path), notes)
 
 
-def _registered(name: str, random_weights: bool, config: dict[str, Any]) -> Opened:
+def _registered(name: str, random_weights: bool | None, config: dict[str, Any]) -> Opened:
     if name == "onnx":
-        raise EncoderError("a graph must be given", where="onnx", mend="Write onnx:FILE.onnx.")
+        raise EncoderError("onnx needs a graph", parameter="source", mend="Write onnx:FILE.onnx.")
     if not random_weights and name in BY_NAME:  # a checkpoint of the encoder's own name, perhaps placed by hand
         try:
             placed = locate(name)
@@ -102,11 +128,11 @@ def _registered(name: str, random_weights: bool, config: dict[str, Any]) -> Open
         encoder = create_encoder(name, **config)
     if not any(True for _ in encoder.parameters()):
         return Opened(encoder, "computed, no weights")
-    if not random_weights:
+    if random_weights is False:
         checkpoints = [entry.name for entry in KNOWN if entry.encoder == name]
         raise EncoderError(
-            "has no weights of its own",
-            where=name,
+            f"{name} has no weights of its own",
+            parameter="source",
             allowed=f"a path, hf:owner/name, or a known checkpoint ({', '.join(checkpoints) or 'none is known'})",
             mend="For a baseline of random weights, say so: --random-weights.",
         )

@@ -116,7 +116,7 @@ class SpectralEncoder(Encoder):
         self._bound: dict[int, SpectralEncoder] = {}
         self._layers: tuple[LayerSpec, ...] = ()
         if self.sample_rate is not None:
-            _check_rate(self.sample_rate)
+            check_native_rate(self.sample_rate)
             self._build(self.sample_rate)
 
     @classmethod
@@ -204,7 +204,7 @@ class SpectralEncoder(Encoder):
         """The encoder for recordings of `sample_rate_hz`, built once; itself where the rate is fixed already."""
         if self.config.sample_rate is not None or sample_rate_hz == self.sample_rate:
             return self
-        _check_rate(sample_rate_hz)
+        check_native_rate(sample_rate_hz)
         if sample_rate_hz not in self._bound:
             self._bound[sample_rate_hz] = SpectralEncoder(self.config, bound_rate_hz=sample_rate_hz)
         bound = self._bound[sample_rate_hz]
@@ -279,8 +279,12 @@ def _first_edges(config: SpectralConfig, played_hz: int) -> tuple[float, float]:
     return low, low + 2 * (high - low) / (config.mel_bands + 1)
 
 
-def _check_rate(rate_hz: int) -> None:
+def check_native_rate(rate_hz: int) -> None:
+    """Raise EncoderError unless an encoder of any rate takes recordings of `rate_hz`."""
     if isinstance(rate_hz, bool) or not isinstance(rate_hz, int) or not 1 <= rate_hz <= MAX_RATE_HZ:
         raise EncoderError(
-            f"sample rate of {rate_hz!r} Hz", where="spectral", allowed=f"a whole number from 1 to {MAX_RATE_HZ}"
+            f"sample rate of {rate_hz!r} Hz",
+            where="at_rate",
+            parameter="sample_rate_hz",
+            allowed=f"a whole number from 1 to {MAX_RATE_HZ}",
         )

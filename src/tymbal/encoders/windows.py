@@ -98,6 +98,7 @@ def rate_layout(
         raise UsageError(
             f"segments of {segment_s} s hold no sample at {sample_rate_hz} Hz",
             where="embed",
+            parameter="segment_s",
             allowed=f"{1 / sample_rate_hz} s or more",
         )
     local = [spec for spec in specs if spec.local and math.isfinite(spec.grid.receptive_s)]

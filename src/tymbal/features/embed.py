@@ -10,8 +10,9 @@ from typing import Any, Unpack
 
 import torch
 
-from tymbal.config import digest, to_plain
+from tymbal.config import digest, to_plain, with_fields
 from tymbal.encoders.contract import Encoder
+from tymbal.encoders.source import open_encoder
 from tymbal.errors import NothingDoneError, StoreError
 from tymbal.features import manifest as names
 from tymbal.features.manifest import Manifest, StoredLayer, check_same, read_manifest
@@ -27,7 +28,7 @@ from tymbal.units import FrameGrid
 
 def embed(
     corpus: HasRecordings,
-    encoder: Encoder,
+    encoder: Encoder | str | Path,
     out: str | Path,
     *,
     workers: int | None = 1,
@@ -45,12 +46,13 @@ def embed(
     Parameters
     ----------
     corpus : an opened Corpus.
-    encoder : any encoder; used in evaluation mode, without gradients, and left as it is.
+    encoder : any encoder; used in evaluation mode, without gradients, and left as it is. A text or path is opened as
+        `encoders.source.open_encoder` does: a registered name without weights, a file of weights, a known checkpoint.
     out : folder of the store; made where it is missing.
     workers : processes (1: in this process; None: one per core, for which a script needs its `__main__` guard).
     progress : where to tell how far it is; None: silent.
     executor : another room's executor instead of local processes.
-    options : the fields of EmbedConfig: layers, frames, segment_s, margin_s, precision, sample_rate_hz, channels.
+    options : the fields of EmbedConfig: layers, frames, segment_s, margin_s, dtype, sample_rate_hz, channels.
 
     Returns
     -------
@@ -58,11 +60,13 @@ def embed(
 
     Raises
     ------
-    StoreError where `out` holds a store made with other settings; NothingDoneError where nothing could be embedded;
+    SettingsError where `out` holds a store made with other settings; NothingDoneError where nothing could be embedded;
     UsageError where another process writes the store, and with EncoderError for options that do not fit;
     DiskFullError where the disk has no room.
     """
-    config = EmbedConfig(**options)  # type: ignore[arg-type]  # refused before a folder is made
+    config = with_fields(EmbedConfig(), options)  # refused before a folder is made
+    if isinstance(encoder, str | Path):
+        encoder = open_encoder(encoder).encoder
     with only_writer(Path(out)):
         return _embed(corpus, encoder, Path(out), config, executor or make_executor(workers), progress)
 
@@ -80,7 +84,7 @@ def _embed(
     begun = _manifest(planned, frozen, config)
     old = read_manifest(store)
     if old is not None:
-        check_same(store, old, planned.parameters)
+        check_same(store, old, begun)
     remove_temporaries(store)
     writer = _writer(store, begun)
     done = {shard.key for shard in planned.plan.shards if writer.is_done(shard)}
@@ -101,7 +105,7 @@ def _writer(store: Path, manifest: Manifest) -> ShardWriter:
         store,
         [each.name for each in manifest.layers],
         [each.width for each in manifest.layers],
-        "<f2" if manifest.precision == "float16" else "<f4",
+        "<f2" if manifest.dtype == "float16" else "<f4",
         manifest.segment_samples,
     )
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tymbal.errors import StoreError
+from tymbal.errors import SettingsError, StoreError
 from tymbal.units import FrameGrid
 
 MANIFEST = "manifest.json"
@@ -75,8 +75,8 @@ class Manifest:
         return str(self.parameters["encoder_checksum"])
 
     @property
-    def precision(self) -> str:
-        """float16 or float32."""
+    def dtype(self) -> str:
+        """Of the rows: float16 or float32."""
         return str(self.parameters["precision"])
 
     @property
@@ -159,10 +159,10 @@ def read_manifest(store: Path) -> Manifest | None:
 _WORDS = {
     "tymbal_version": "Tymbal version",
     "encoder": "encoder",
-    "encoder_checksum": "encoder checksum (its weights or its configuration)",
-    "numerics": "numbers the encoder computes in",
+    "encoder_checksum": "weights of the encoder",
+    "numerics": "precision of the encoder",
     "layers": "layers",
-    "precision": "precision",
+    "precision": "dtype of the rows",
     "segment_s": "segment",
     "margin_s": "margin",
     "frames": "frames",
@@ -171,18 +171,40 @@ _WORDS = {
 }
 
 
-def check_same(store: Path, old: Manifest, parameters: Mapping[str, Any]) -> None:
-    """Refuse to mix rows made with other settings: StoreError naming every setting that differs."""
-    names = [name for name in _WORDS if old.parameters.get(name) != parameters.get(name)]
-    if names:
-        told = "; ".join(
-            f"{_WORDS[name]}: there {old.parameters.get(name)!r}, asked for {parameters.get(name)!r}" for name in names
-        )
-        raise StoreError(
-            f"this store was made with other settings: {told}",
+def check_same(store: Path, old: Manifest, new: Manifest) -> None:
+    """Refuse to mix rows made with other settings: SettingsError naming every setting that differs."""
+    told = [
+        f"{word}: there {there!r}, asked for {asked!r}"
+        for word, there, asked in _differences(old, new)
+        if there != asked
+    ]
+    if told:
+        raise SettingsError(
+            f"this store was made with other settings: {'; '.join(told)}",
             where=store,
             mend="Embed into a new folder, delete this one, or use its settings.",
         )
+
+
+def _differences(old: Manifest, new: Manifest) -> Iterator[tuple[str, Any, Any]]:
+    """What a setting is called, there and asked for. A checksum only where nothing else of the encoder differs."""
+    same_config = old.encoder_config == new.encoder_config
+    for name, word in _WORDS.items():
+        there, asked = old.parameters.get(name), new.parameters.get(name)
+        if old.encoder != new.encoder and name in ("encoder_checksum", "layers"):
+            continue
+        if name == "encoder_checksum" and there != asked:
+            if not same_config:
+                yield from _fields(old.encoder_config, new.encoder_config)
+            elif old.parameters.get("numerics") == new.parameters.get("numerics"):
+                yield word, there, asked
+        else:
+            yield word, there, asked
+
+
+def _fields(there: Mapping[str, Any], asked: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    for name in sorted({*there, *asked}):
+        yield f"{name} of the encoder", there.get(name), asked.get(name)
 
 
 def layer_file(position: int, name: str, key: str) -> str:

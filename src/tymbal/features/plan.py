@@ -101,8 +101,8 @@ def make_embed_plan(corpus: HasRecordings, encoder: Encoder, config: EmbedConfig
     deliver = encoder.sample_rate if encoder.sample_rate is not None else config.sample_rate_hz
     if encoder.sample_rate is not None and config.sample_rate_hz not in (None, encoder.sample_rate):
         raise EncoderError(
-            f"sample_rate_hz is {config.sample_rate_hz}, but the encoder was made for {encoder.sample_rate}",
-            where=encoder.name,
+            f"sample_rate_hz is {config.sample_rate_hz}, but {encoder.name} was made for {encoder.sample_rate}",
+            parameter="sample_rate_hz",
             allowed=f"{encoder.sample_rate}, or none",
         )
     rates = [deliver] if deliver is not None else sorted(table["sample_rate_hz"].unique().to_list())
@@ -136,7 +136,7 @@ def _parameters(encoder: Encoder, config: EmbedConfig, layouts: Mapping[int, Rat
         "encoder_checksum": encoder.checksum,
         "numerics": encoder.numerics,
         "layers": [spec.name for spec in specs],
-        "precision": config.precision,
+        "precision": config.dtype,
         "segment_s": config.segment_s,
         "margin_s": config.margin_s,
         "frames": config.frames,
@@ -166,7 +166,7 @@ def _mixed_rates(rates: list[int]) -> tuple[Fault, ...]:
 
 
 def _units_per_shard(encoder: Encoder, config: EmbedConfig, layouts: Mapping[int, RateLayout]) -> int:
-    width = 2 if config.precision == "float16" else 4
+    width = 2 if config.dtype == "float16" else 4
     largest = 1
     for rate, each in layouts.items():
         samples = max(each.segment_samples + 2 * each.margin_samples, encoder.at_rate(rate).min_samples)

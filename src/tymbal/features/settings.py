@@ -12,7 +12,7 @@ from tymbal.encoders.contract import Encoder, LayerSpec
 from tymbal.encoders.windows import RateLayout, rate_layout
 from tymbal.errors import EncoderError
 
-Precision = Literal["float16", "float32"]
+Dtype = Literal["float16", "float32"]
 Channels = Literal["auto", "mix", "each"]
 
 
@@ -23,7 +23,7 @@ class EmbedOptions(TypedDict, total=False):
     frames: int | None
     segment_s: float
     margin_s: float | None
-    precision: Precision
+    dtype: Dtype
     sample_rate_hz: int | None
     channels: Channels
 
@@ -40,7 +40,7 @@ class EmbedConfig:
     margin_s : seconds of context read on both sides of a segment and left out of its frames again. None: half the
         largest finite receptive field among the stored layers that are local, so that these come out as in one long
         pass; 0 where none is local, so that the segment is the whole input (attention, clip-level statistics).
-    precision : how rows are stored.
+    dtype : how rows are stored.
     sample_rate_hz : deliver every recording at this rate; None: the encoder's rate, or for an encoder of any rate
         that of each recording.
     channels : "mix" one mean of all channels, "each" every channel by itself, "auto" the channels that the corpus's
@@ -51,7 +51,7 @@ class EmbedConfig:
     frames: int | None = None
     segment_s: float = 10.0
     margin_s: float | None = None
-    precision: Precision = "float16"
+    dtype: Dtype = "float16"
     sample_rate_hz: int | None = None
     channels: Channels = "auto"
 

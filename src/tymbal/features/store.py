@@ -109,7 +109,7 @@ class FeatureStore:
         return int(self._starts[layer][-1])
 
     def read(self, layer: str, rows: ArrayLike) -> NDArray[Any]:
-        """Rows of a layer in the order asked for, repeats allowed: (n, bands*dim) in the stored precision.
+        """Rows of a layer in the order asked for, repeats allowed: (n, bands*dim) in the stored dtype.
 
         Raises UsageError for rows outside the layer, StoreError for a damaged file.
         """
@@ -252,7 +252,7 @@ class FeatureStore:
 
     @property
     def _dtype(self) -> np.dtype[Any]:
-        return np.dtype("<f2" if self.manifest.precision == "float16" else "<f4")
+        return np.dtype("<f2" if self.manifest.dtype == "float16" else "<f4")
 
     def _layer_ranges(self, layer: str) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
         if layer not in self._ranges:

@@ -161,16 +161,16 @@ class EmbedWork:
             bins = -(-(end - start) * self._config.frames // segment)
             width_s = segment / rate / self._config.frames
             values, grid = pool_segment(values, grid, start / rate, width_s, bins)
-        return LayerRows(_stored(values, self._config.precision, spec.name, start / rate), grid.first_center_s)
+        return LayerRows(_stored(values, self._config.dtype, spec.name, start / rate), grid.first_center_s)
 
 
-def _stored(values: NDArray[np.float32], precision: str, layer: str, start_s: float) -> NDArray[Any]:
+def _stored(values: NDArray[np.float32], dtype: str, layer: str, start_s: float) -> NDArray[Any]:
     if not np.isfinite(values).all():
         raise EncoderError(
             f"layer {layer!r} gives NaN or infinity in the segment at {start_s:g} s",
             mend="Look at the sound there; if it is sound, the encoder is at fault.",
         )
-    if precision == "float32":
+    if dtype == "float32":
         return np.ascontiguousarray(values, dtype="<f4")
     with np.errstate(over="ignore"):
         narrow = np.ascontiguousarray(values, dtype="<f2")
@@ -179,7 +179,7 @@ def _stored(values: NDArray[np.float32], precision: str, layer: str, start_s: fl
             f"layer {layer!r} reaches {np.abs(values).max():.6g} in the segment at {start_s:g} s, "
             "more than float16 holds",
             allowed="up to 65504",
-            mend="Embed into a new store with precision float32 (--precision float32).",
+            mend="Embed into a new store in float32 (--dtype float32).",
         )
     return narrow
 

@@ -12,14 +12,15 @@ from torch import Tensor
 from tymbal.encoders import Encoder, create_encoder, list_encoders, save_encoder
 from tymbal.encoders.check import agreement, synthetic_sound
 from tymbal.encoders.registry import encoder_class
-from tymbal.encoders.runtime import Runtime, has_fast_bfloat16, with_runtime
+from tymbal.encoders.runtime import Runtime, with_runtime
 from tymbal.errors import EncoderError, MissingExtraError, UsageError
 
-LOW = ("bfloat16", "int8")
+LOW = ("bfloat16", "int8", "int8-bfloat16")
 LOWERED = {
     "bfloat16": {"ast", "bagnet", "beats", "birdmae", "cnn14", "data2vec", "eat", "efficientnet", "hubert", "wav2vec2"},
     "int8": {"ast", "beats", "birdmae", "data2vec", "eat", "hubert", "wav2vec2"},
 }
+LOWERED["int8-bfloat16"] = LOWERED["int8"]
 CASES = [(name, precision) for precision in LOW for name in sorted(LOWERED[precision])]
 _TINY: dict[str, Encoder] = {}
 
@@ -98,31 +99,27 @@ def test_the_encoder_it_was_made_from_is_left_alone() -> None:
 
 def test_precision_is_part_of_the_checksum() -> None:
     exact = tiny("beats")
-    made = {
-        "float32": exact,
-        "bfloat16": with_runtime(exact, Runtime("bfloat16")),
-        "int8": with_runtime(exact, Runtime("int8"), fast_bfloat16=True),
-        "int8 slow": with_runtime(exact, Runtime("int8"), fast_bfloat16=False),
-    }
+    made = {"float32": exact, **{precision: with_runtime(exact, Runtime(precision)) for precision in LOW}}  # type: ignore[arg-type]
     assert len({each.checksum for each in made.values()}) == 4
-    assert made["int8"].numerics == "int8, other products in bfloat16"
-    assert made["int8 slow"].numerics == "int8, other products in float32"
+    assert [each.numerics for each in made.values()] == list(made)
     other = create_encoder("beats", **{**vars(exact.config), "fbank_mean": 1.0})
     assert with_runtime(other, Runtime("bfloat16")).checksum != made["bfloat16"].checksum
-    wanted = has_fast_bfloat16()
-    assert (with_runtime(exact, Runtime("int8")).checksum == made["int8"].checksum) is wanted
 
 
-def test_without_fast_bfloat16_the_rest_of_int8_is_float32() -> None:
-    low = with_runtime(tiny("beats"), Runtime("int8"), fast_bfloat16=False)
-    assert not any(value.dtype == torch.bfloat16 for value in low.state_dict().values())
-    assert agreement(tiny("beats")(sound(low))["block1"].values[0], low(sound(low))["block1"].values[0]).mean > 0.999
+def test_what_is_no_integer_in_int8_is_float32_or_bfloat16_as_its_name_says() -> None:
+    types = {}
+    for precision in ("int8", "int8-bfloat16"):
+        low = with_runtime(tiny("hubert"), Runtime(precision))  # type: ignore[arg-type]
+        types[precision] = {value.dtype for value in low.state_dict().values()}
+        assert {block.product_dtype for block in low.blocks} == {torch.bfloat16 if "bfloat16" in precision else None}  # type: ignore[operator, union-attr]
+    assert types["int8"] == {torch.float32, torch.int8}
+    assert types["int8-bfloat16"] == {torch.float32, torch.int8, torch.bfloat16}
 
 
 @pytest.mark.parametrize("precision", LOW)
 def test_what_cannot_be_lowered_is_refused_by_name(precision: str) -> None:
     for name in set(list_encoders()) - LOWERED[precision]:
-        with pytest.raises(EncoderError, match=rf"{name}: it has no linear maps.*allowed: float32"):
+        with pytest.raises(EncoderError, match=rf"{name} has no linear maps.*allowed: float32"):
             with_runtime(tiny(name), Runtime(precision))  # type: ignore[arg-type]
 
 
@@ -136,7 +133,7 @@ def test_rounded_weights_are_neither_saved_nor_rounded_again(tmp_path: Path) -> 
         save_encoder(low, tmp_path / "low.safetensors")
     with pytest.raises(EncoderError, match="already"):
         with_runtime(low, Runtime("bfloat16"))
-    with pytest.raises(UsageError, match="float32, bfloat16, int8"):
+    with pytest.raises(UsageError, match="float32, bfloat16, int8, int8-bfloat16"):
         Runtime("int4")  # type: ignore[arg-type]
 
 

@@ -21,7 +21,7 @@ from tymbal.encoders.runtime.modules import (
 from tymbal.encoders.tokens import AttentionBlock, PositionalConv
 from tymbal.errors import EncoderError, UsageError
 
-Precision = Literal["float32", "bfloat16", "int8"]
+Precision = Literal["float32", "bfloat16", "int8", "int8-bfloat16"]
 FEW_CHANNELS = 8  # convolutions that read a waveform or a picture are cheap, and what they lose all layers lose
 
 
@@ -32,8 +32,9 @@ class Runtime:
     Parameters
     ----------
     precision : "float32", as published; "bfloat16", linear maps, convolutions and attention in 16 bits; "int8",
-        linear maps in eight-bit integers, the rest as in "bfloat16" where the processor multiplies it fast, else in
-        float32. Front ends, norms and residual sums stay in float32 in all three.
+        linear maps in eight-bit integers, the rest in float32; "int8-bfloat16", the rest as in "bfloat16". Front ends,
+        norms and residual sums stay in float32 in all. Which is fastest depends on the processor, and a store keeps
+        to one: `tymbal encoders check` times them all.
     """
 
     precision: Precision = "float32"
@@ -46,7 +47,7 @@ class Runtime:
             )
 
 
-def with_runtime(encoder: Encoder, runtime: Runtime, *, fast_bfloat16: bool | None = None) -> Encoder:
+def with_runtime(encoder: Encoder, runtime: Runtime) -> Encoder:
     """The encoder as `runtime` says: itself for float32, else a frozen copy of the same class and layers.
 
     Its `numerics` and checksum tell the precision, so that a feature store takes no rows of another.
@@ -55,7 +56,6 @@ def with_runtime(encoder: Encoder, runtime: Runtime, *, fast_bfloat16: bool | No
     ----------
     encoder : of float32 weights, on a CPU, or on a GPU for bfloat16.
     runtime : see `Runtime`.
-    fast_bfloat16 : whether "int8" multiplies the rest in bfloat16; None: as this processor does best.
 
     Raises
     ------
@@ -63,22 +63,24 @@ def with_runtime(encoder: Encoder, runtime: Runtime, *, fast_bfloat16: bool | No
     for "int8" on a GPU.
     """
     if encoder.numerics != "float32":
-        raise EncoderError(f"it runs in {encoder.numerics} already", where=encoder.name, mend="Give the float32 one.")
+        raise EncoderError(
+            f"{encoder.name} runs in {encoder.numerics} already", parameter="precision", mend="Give the float32 one."
+        )
     if runtime.precision == "float32":
         return encoder
+    integers = runtime.precision.startswith("int8")
     device = next(iter(encoder.state_dict().values()), torch.empty(0)).device.type
-    if runtime.precision == "int8" and device != "cpu":
-        raise EncoderError("int8 runs on CPUs only", where=encoder.name, mend="Use bfloat16 on this device.")
-    fast = has_fast_bfloat16() if fast_bfloat16 is None else fast_bfloat16
-    dtype = torch.bfloat16 if runtime.precision == "bfloat16" or fast else None
-    made = _replacements(encoder, runtime.precision, dtype) if encoder.lowers else {}
-    wanted: type = Int8Linear if runtime.precision == "int8" else nn.Module
+    if integers and device != "cpu":
+        raise EncoderError("int8 runs on CPUs only", parameter="precision", mend="Use bfloat16 on this device.")
+    dtype = torch.bfloat16 if runtime.precision.endswith("bfloat16") else None
+    made = _replacements(encoder, integers, dtype)
+    wanted: type = Int8Linear if integers else nn.Module
     if not any(isinstance(each, wanted) for each in made.values()):
-        parts = "linear maps" if runtime.precision == "int8" else "linear maps or convolutions"
+        parts = "linear maps" if integers else "linear maps or convolutions"
         raise EncoderError(
-            f"it has no {parts} that could run in {runtime.precision}",
-            where=encoder.name,
-            allowed="float32" + (", bfloat16" if made else ""),
+            f"{encoder.name} has no {parts} that could run in {runtime.precision}",
+            parameter="precision",
+            allowed="float32, bfloat16" if integers and _replacements(encoder, False, torch.bfloat16) else "float32",
         )
     low = copy.deepcopy(encoder, {id(old): new for old, new in made.items()})
     for block in [part for part in low.modules() if isinstance(part, AttentionBlock)]:
@@ -86,24 +88,17 @@ def with_runtime(encoder: Encoder, runtime: Runtime, *, fast_bfloat16: bool | No
         block.product_dtype = dtype
     low.source_checksum = encoder.checksum
     low.numerics = runtime.precision
-    if runtime.precision == "int8":
-        low.numerics += f", other products in {'bfloat16' if dtype else 'float32'}"
     return low.freeze()
 
 
-def has_fast_bfloat16() -> bool:
-    """Whether this processor multiplies bfloat16 (AVX-512 BF16, AMX); emulated, it is slower than float32."""
-    names = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-    checks = [getattr(torch.cpu, name, None) for name in names]
-    return any(bool(check()) for check in checks if check is not None)
-
-
-def _replacements(encoder: Encoder, precision: Precision, dtype: torch.dtype | None) -> dict[nn.Module, nn.Module]:
+def _replacements(encoder: Encoder, integers: bool, dtype: torch.dtype | None) -> dict[nn.Module, nn.Module]:
     """What stands in for which module. Exact types only: a subclass has its own reasons."""
     made: dict[nn.Module, nn.Module] = {}
+    if not encoder.lowers:
+        return made
     for module in encoder.modules():
         if type(module) is nn.Linear:
-            made[module] = Int8Linear.of(module) if precision == "int8" else LowLinear.of(module, torch.bfloat16)
+            made[module] = Int8Linear.of(module) if integers else LowLinear.of(module, torch.bfloat16)
         elif dtype is not None and type(module) in (nn.Conv1d, nn.Conv2d):
             conv: Any = module
             made[module] = LowConv(conv, dtype if conv.in_channels >= FEW_CHANNELS else torch.float32)
