@@ -66,8 +66,8 @@ def test_a_bank_is_cut_and_told(tmp_path: Path, capsys: pytest.CaptureFixture[st
 @pytest.mark.parametrize(
     ("arguments", "code", "told"),
     [
-        (("scenes", "-o", "x"), 2, "synth scenes needs the PLAN.toml"),
-        (("cuts", "-o", "x"), 2, "synth cuts needs the recordings"),
+        (("scenes", "-o", "x"), 2, "synth scenes needs a plan"),
+        (("cuts", "-o", "x"), 2, "synth cuts needs recordings"),
         (("scenes", "none.toml", "-o", "x"), 2, "none.toml: no such file"),
         (("dance", "-o", "x"), 2, "dance"),
     ],

@@ -11,7 +11,7 @@ from tests.corpus.conftest import write_csv, write_sound
 
 from tymbal.corpus import Corpus, indexing, make_split, tally
 from tymbal.corpus.indexing import index
-from tymbal.errors import AnnotationError, NothingDoneError, UsageError
+from tymbal.errors import AnnotationError, InputPathError, NothingDoneError, UsageError
 from tymbal.jobs import Shard, ShardOutcomes, only_writer
 
 
@@ -136,7 +136,7 @@ def test_nothing_found_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "empty" / "a.wav").write_bytes(b"RIFF")
     with pytest.raises(NothingDoneError, match="none of 1 recordings could be read"):
         index(tmp_path / "empty", out=tmp_path / "c", workers=1)
-    with pytest.raises(UsageError, match="no such folder"):
+    with pytest.raises(InputPathError, match="no such folder"):
         index(tmp_path / "missing", out=tmp_path / "c")
 
 

@@ -45,8 +45,14 @@ def test_tables_that_do_not_fit_are_refused(tmp_path: Path, text: str, says: str
     path.write_text(text)
     with pytest.raises(AnnotationError, match=says):
         read_metadata(path)
-    with pytest.raises(AnnotationError, match="cannot be read as text"):
+
+
+def test_a_missing_table_and_one_that_is_no_text(tmp_path: Path) -> None:
+    with pytest.raises(AnnotationError, match=r"gone\.csv: cannot be read: no such file or directory\. Check the path"):
         read_metadata(tmp_path / "gone.csv")
+    (tmp_path / "latin.csv").write_bytes("recording,site\na.wav,Süd\n".encode("latin-1"))
+    with pytest.raises(AnnotationError, match=r"latin\.csv: cannot be read as text: .* Save it as UTF-8 CSV"):
+        read_metadata(tmp_path / "latin.csv")
 
 
 def test_tables_add_up_and_say_where_they_disagree() -> None:

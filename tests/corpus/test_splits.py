@@ -11,7 +11,7 @@ from tymbal.corpus import Corpus, make_split, parse_folds
 from tymbal.corpus.corpus import write_table
 from tymbal.corpus.groups import straddling
 from tymbal.corpus.splits import is_counter
-from tymbal.errors import CorpusError, DataError
+from tymbal.errors import CorpusError, DataError, UsageError
 
 Make = Callable[..., Corpus]
 
@@ -89,10 +89,22 @@ def test_too_few_groups_say_where_counters_restart(make_corpus: Make) -> None:
         make_split(corpus, "s", by="individual", folds=5)
 
 
-@pytest.mark.parametrize("folds", [1, {"train": 0.9, "test": 0.3}, {"train": 1.0}, {"train": 1.2, "test": -0.2}])
+@pytest.mark.parametrize("folds", [{"train": 0.9, "test": 0.3}, {"train": 1.0}, {"train": 1.2, "test": -0.2}])
+def test_shares_that_are_none_are_refused(make_corpus: Make, folds: dict[str, float]) -> None:
+    with pytest.raises(DataError, match=r"folds: shares .* summing to 1"):
+        make_split(make_corpus(CATS), "s", folds=folds)
+
+
+@pytest.mark.parametrize("folds", [1, 0, -2, 2.5, True])
 def test_impossible_folds_are_refused(make_corpus: Make, folds: object) -> None:
-    with pytest.raises(DataError, match="folds"):
+    with pytest.raises(UsageError, match=f"folds is {folds!r} .allowed: 2 or more, 'each', shares"):
         make_split(make_corpus(CATS), "s", folds=folds)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["../evil", "", ".hidden", "-o", "a b", "x" * 101])
+def test_names_that_files_and_command_lines_cannot_carry_are_refused(make_corpus: Make, name: str) -> None:
+    with pytest.raises(UsageError, match="name is "):
+        make_split(make_corpus(CATS), name)
 
 
 @given(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -40,3 +42,22 @@ def test_the_folder_is_made_and_a_file_in_the_way_is_named(tmp_path: Path) -> No
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="in the way"), only_writer(tmp_path / "file"):
         pass
+
+
+def test_a_writer_may_wait_for_its_turn(tmp_path: Path) -> None:
+    order: list[str] = []
+    held = threading.Event()
+
+    def hold() -> None:
+        with only_writer(tmp_path):
+            held.set()
+            time.sleep(0.2)
+            order.append("first")
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait()
+    with only_writer(tmp_path, wait_s=10):
+        order.append("second")
+    thread.join()
+    assert order == ["first", "second"]

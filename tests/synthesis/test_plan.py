@@ -65,9 +65,9 @@ def test_the_identity_is_that_of_the_sound() -> None:
         ("[[parts]]\nname = 'a'\n[[parts]]\nname = 'a'", "different names"),
         ("[[parts]]\nduration_s = 0.01", r"parts\.duration_s"),
         ("[[parts]]\nempty = 1.5", "empty 1.5"),
-        ("scenes = 0", "scenes: 0"),
-        ("sample_rate_hz = 12", "sample_rate_hz: 12"),
-        ("seed = -4", "seed: -4"),
+        ("scenes = 0", "scenes is 0"),
+        ("sample_rate_hz = 12", "sample_rate_hz is 12"),
+        ("seed = -4", "seed is -4"),
     ],
 )
 def test_what_is_wrong_is_told_by_file_and_field(text: str, told: str, tmp_path: Path) -> None:

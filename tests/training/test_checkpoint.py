@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tymbal.errors import DataError
-from tymbal.training import read_tensors, write_tensors
+from tymbal.training import is_whole, read_tensors, write_tensors
 
 
 def test_tensors_and_state_come_back(tmp_path) -> None:
@@ -32,3 +32,14 @@ def test_what_is_not_ours_is_refused_with_the_mend(tmp_path) -> None:
     path.write_bytes(save({"a": torch.zeros(1)}))
     with pytest.raises(DataError, match="KeyError"):
         read_tensors(path, mend="Delete it.")
+
+
+def test_a_file_that_broke_off_is_not_whole(tmp_path) -> None:
+    path = tmp_path / "x.safetensors"
+    assert not is_whole(path)
+    write_tensors(path, {"a": torch.arange(99.0)}, {"step": 3})
+    assert is_whole(path)
+    data = path.read_bytes()
+    for kept in (0, 4, 30, len(data) - 1):
+        path.write_bytes(data[:kept])
+        assert not is_whole(path)

@@ -42,7 +42,9 @@ def demo(
     for number, (what, verb) in enumerate(STEPS, 1):
         command = commands[verb]
         if not quiet:
-            say(f"\n[{number}/{len(STEPS)}] {what}\n$ tymbal {shlex.join(command)}")
+            say()
+            say(f"[{number}/{len(STEPS)}] {what}")
+            say(f"$ tymbal {shlex.join(command)}")
         shared = ["--quiet"] if quiet else []
         if workers is not None and verb != "report":
             shared += ["--workers", str(workers)]
@@ -53,7 +55,9 @@ def demo(
     if json:
         say_json({"report": page, "seconds": round(time.monotonic() - began, 1)})
     else:
-        say(f"\nDone in {time.monotonic() - began:.0f} s. Open the report in a browser:\n  {page}")
+        say()
+        say(f"Done in {time.monotonic() - began:.0f} s. Open the report in a browser:")
+        say(f"  {page}")
     return EXIT_OK
 
 

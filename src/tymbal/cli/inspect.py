@@ -35,7 +35,7 @@ def inspect(*paths: Path, deep: Deep = False, workers: Workers = None, json: Jso
         if not quiet:
             _show(found, [path for path in paths if path.is_dir()], ignored)
         for failure in failed:
-            say(_one_line(failure.message))
+            say(failure.message)
     if not failed:
         return EXIT_OK
     return EXIT_SOME_FAILED if found else AudioError.exit_code
@@ -66,7 +66,7 @@ def _show(found: list[audio.AudioInfo], folders: list[Path], ignored: int) -> No
         faults = ", ".join(fault.code for fault in info.faults) or "-"
         rows.append(
             (
-                _one_line(_below(info.path, folders)),
+                _below(info.path, folders),
                 f"{info.sample_rate_hz} Hz",
                 info.channels,
                 f"{info.duration_s:.3f} s",
@@ -85,7 +85,7 @@ def _show(found: list[audio.AudioInfo], folders: list[Path], ignored: int) -> No
         )
     for info in found:
         for fault in info.faults:
-            print(f"{_one_line(info.path)}: {fault.code}: {fault.message}")
+            say(f"{info.path}: {fault.code}: {fault.message}", result=True)
     if ignored:
         say(f"{ignored} other file{'s' * (ignored != 1)} left out")
 
@@ -98,16 +98,10 @@ def _below(path: str, folders: list[Path]) -> str:
     return path
 
 
-def _one_line(text: str) -> str:
-    """Line breaks, tabs and bytes that are no text made visible: one file, one line, on every terminal."""
-    shown = text.encode("utf-8", "backslashreplace").decode("utf-8")
-    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in shown)
-
-
 def _plain(info: audio.AudioInfo) -> dict[str, object]:
     start = info.start
     return {
-        "path": _one_line(info.path),
+        "path": info.path,
         "container": info.container,
         "codec": info.codec,
         "sample_rate_hz": info.sample_rate_hz,
@@ -125,4 +119,4 @@ def _plain(info: audio.AudioInfo) -> dict[str, object]:
 
 
 def _failure(failure: Failure) -> dict[str, object]:
-    return {"path": _one_line(failure.item), "error": failure.error, "message": _one_line(failure.message)}
+    return {"path": failure.item, "error": failure.error, "message": failure.message}

@@ -77,21 +77,27 @@ def synth(
     if action == "plan":
         return _plan(out, kind, scenes, seed, quiet)
     if source is None:
-        what = "recordings" if action == "cuts" else "PLAN.toml"
-        raise UsageError(f"synth {action} needs the {what}", mend=f"Say: tymbal synth {action} {what.upper()} -o OUT")
+        what, shown = ("recordings", "RECORDINGS") if action == "cuts" else ("a plan", "PLAN.toml")
+        raise UsageError(f"synth {action} needs {what}", mend=f"Say: tymbal synth {action} {shown} -o OUT")
     if action == "cuts":
         return _cuts(source, out, cuts, workers, quiet, json)
     plan = _loaded(source, scenes, seed)
     if action == "draw":
-        return _draw(plan, out, scenes or 10, quiet)
+        return _draw(plan, out, 10 if scenes is None else scenes, quiet)
     return _scenes(plan, out, workers, quiet, json)
 
 
 def _loaded(source: Path, scenes: int | None, seed: int | None) -> ScenePlan:
     from tymbal.synthesis import load_plan
 
-    plan = load_plan(source)
-    return replace(plan, scenes=scenes or plan.scenes, seed=plan.seed if seed is None else seed)
+    return _with(load_plan(source), scenes, seed)
+
+
+def _with(plan: ScenePlan, scenes: int | None, seed: int | None) -> ScenePlan:
+    """The plan with what the command line says in its place, checked."""
+    plan = replace(plan, scenes=plan.scenes if scenes is None else scenes, seed=plan.seed if seed is None else seed)
+    plan.check()
+    return plan
 
 
 def _plan(out: Path, kind: str, scenes: int | None, seed: int | None, quiet: bool) -> int:
@@ -101,7 +107,7 @@ def _plan(out: Path, kind: str, scenes: int | None, seed: int | None, quiet: boo
     if out.exists():
         raise UsageError("there is a file already", where=out, mend="Delete it, or choose another name (-o FILE).")
     plan = ScenePlan() if kind == "scenes" else fewshot_plan() if kind == "fewshot" else boxes_plan()
-    plan = replace(plan, scenes=scenes or plan.scenes, seed=seed or plan.seed)
+    plan = _with(plan, scenes, seed)
     head = "# A plan of scenes. What each line means: the docstrings of tymbal.synthesis.plan and its sections.\n"
     write_text(out, head + plan_text(plan))
     if not quiet:

@@ -16,7 +16,7 @@ from tymbal import __version__
 from tymbal.annotations import CoverageIndex, covered_seconds
 from tymbal.annotations.tables import COVERAGE, EVENTS
 from tymbal.config import dumps
-from tymbal.corpus.tables import FAILURES, FAULTS, RECORDINGS, SPLITS, as_text
+from tymbal.corpus.tables import FAILURES, FAULTS, RECORDINGS, SPLITS, as_text, told_columns
 from tymbal.errors import CorpusError, DataError
 from tymbal.jobs import write_text, write_through
 
@@ -156,8 +156,9 @@ class Corpus:
             raise CorpusError(
                 f"no split {scheme!r}",
                 where=self.path,
+                parameter="scheme",
                 allowed=", ".join(self.schemes) or "none was made yet",
-                mend="Make one with: tymbal index ... --split-by COLUMN, or corpus.make_split().",
+                mend="Make one with: tymbal index ... --split-by COLUMN",
             )
         return found
 
@@ -203,11 +204,11 @@ class Corpus:
             ]
             table = rows.select(blank)
         else:
-            extra = [name for name in (*events.columns, *recordings.columns) if name not in (*EVENTS, *RECORDINGS)]
             raise DataError(
                 f"no column {label!r} with values among the events or recordings",
                 where=self.path,
-                allowed=", ".join(dict.fromkeys(["label", *extra])),
+                parameter="label",
+                allowed=", ".join(told_columns(["label", *events.columns, *recordings.columns])),
                 mend="Give the table that holds the label with --annotations or --metadata when indexing.",
             )
         riders = [name for name in recordings.columns if name not in table.columns and name != "faults"]

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tymbal.corpus.tables import as_text
+from tymbal.corpus.tables import as_text, told_columns
 from tymbal.errors import DataError
 
 TOGETHER = "+"  # "individual+session": one key of both columns, for sessions that are numbered within individuals
@@ -29,10 +29,10 @@ def group_keys(examples: pl.DataFrame, by: str | Sequence[str]) -> list[str]:
     """
     names = [by] if isinstance(by, str) else list(by)
     if not names:
-        raise DataError("no column to group by", where="by", allowed=f"a column name or {EVENT!r}")
+        raise DataError("no column to group by", parameter="by", allowed=f"a column name or {EVENT!r}")
     if EVENT in names and EVENT not in examples.columns:
         if len(names) > 1:
-            raise DataError(f"{EVENT!r} groups nothing, so it cannot stand beside other columns", where=f"by={by!r}")
+            raise DataError(f"{EVENT!r} groups nothing, so it cannot stand beside other columns", parameter="by")
         return [f"{EVENT}:{row}" for row in range(examples.height)]
     keys = [_column_keys(examples, name) for name in names]
     if "recording" not in names:
@@ -46,8 +46,8 @@ def _column_keys(examples: pl.DataFrame, name: str) -> list[str | None]:
     if unknown:
         raise DataError(
             f"no column {unknown[0]!r} to group by",
-            where=f"by={name!r}",
-            allowed=", ".join(examples.columns),
+            parameter="by",
+            allowed=", ".join([EVENT, "recording", *told_columns(examples.columns)]),
             mend="Give the table that holds it as metadata when indexing, or check the spelling.",
         )
     columns = [examples.select(as_text(part)).to_series().to_list() for part in parts]

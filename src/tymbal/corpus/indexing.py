@@ -12,11 +12,11 @@ from tymbal.audio import AUDIO_EXTENSIONS, find_recordings
 from tymbal.corpus.corpus import TABLES, Changes, Corpus, read_head, read_table, write_head, write_table
 from tymbal.corpus.coverage import gather_coverage
 from tymbal.corpus.identify import Identify, RecordingFile, list_files, still_known
-from tymbal.corpus.ingest import find_tables, ingest
+from tymbal.corpus.ingest import Ingested, find_tables, ingest
 from tymbal.corpus.metadata import join_metadata, read_metadata
-from tymbal.corpus.tables import FAILURES, FAULTS, RECORDINGS
+from tymbal.corpus.tables import FAILURES, FAULTS, RECORDINGS, told_columns
 from tymbal.corpus.tally import Folder, Tally, tally
-from tymbal.errors import CorpusError, Fault, NothingDoneError, UsageError
+from tymbal.errors import CorpusError, DataError, Fault, InputPathError, NothingDoneError, UsageError
 from tymbal.jobs import Executor, Failure, Progress, Silent, make_executor, only_writer, remove_temporaries
 
 PROBED = "probed.parquet"  # recordings as their files tell, before metadata: what indexing again takes over
@@ -60,8 +60,8 @@ def index(
     resume : take over what is known of files whose size and time did not change; False reads every byte again.
 
     Files that cannot be read are rows of `.failures`, oddities rows of `.faults`; `.changes` says what is new.
-    Raises NothingDoneError where there is no recording, or none could be read; UsageError where another process is
-    writing the corpus.
+    Raises InputPathError for a folder that is not there; NothingDoneError where there is no recording, or none could
+    be read; DataError for a label that no table holds; UsageError where another process is writing the corpus.
     """
     root, target = Path(recordings), Path(out)
     tables = find_tables(_paths(annotations))
@@ -78,6 +78,7 @@ def index(
         table, faults = join_metadata(probed, told)
         executor = make_executor(workers)
         ingested = ingest(tables, table, label=label, executor=executor, progress=progress)
+        _check_label(label, ingested, table)
         spans, more = gather_coverage(coverage, ingested.coverage, ingested.events, table)
         parameters = {
             "annotations": [path.as_posix() for path in _paths(annotations)],
@@ -97,6 +98,19 @@ def index(
 
 def _paths(given: PathLike | Sequence[PathLike]) -> list[Path]:
     return [Path(given)] if isinstance(given, str | Path) else [Path(path) for path in given]
+
+
+def _check_label(label: str | None, ingested: Ingested, recordings: pl.DataFrame) -> None:
+    """Refuse a label column that no table holds, before anything is written."""
+    if label is None or ingested.labelled or label in ingested.events.columns or label in recordings.columns:
+        return
+    unread = f"; {len(ingested.failures)} tables could not be read" if ingested.failures else ""
+    raise DataError(
+        f"no table of annotations or metadata holds a column {label!r}{unread}",
+        parameter="label",
+        allowed=", ".join(told_columns([*ingested.events.columns, *recordings.columns])) or None,
+        mend=ingested.failures[0].message if ingested.failures else "Check the spelling, or give the table that does.",
+    )
 
 
 def _before(target: Path) -> pl.DataFrame | None:
@@ -122,7 +136,7 @@ def _before(target: Path) -> pl.DataFrame | None:
 
 def _find(root: Path, target: Path, before: pl.DataFrame | None) -> _Found:
     if not root.is_dir():
-        raise UsageError("no such folder of recordings", where=root, mend="Check the path.")
+        raise InputPathError("no such folder of recordings", where=root, mend="Check the path.")
     names, ignored = find_recordings(root)
     inside = target.resolve()
     if inside.is_relative_to(root.resolve()):

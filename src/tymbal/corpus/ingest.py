@@ -41,25 +41,31 @@ class ReadTable:
     def prepare(self) -> None:
         """Nothing to load."""
 
-    def __call__(self, item: TableFile) -> Worked[Annotations]:
-        """Read one table. Raises AnnotationError where it cannot be read."""
+    def __call__(self, item: TableFile) -> Worked[tuple[Annotations, bool]]:
+        """Read one table, and say whether it has the label column. Raises AnnotationError where it cannot be read."""
         read = read_events(Path(item.path))
         wanted = self.label_column
-        if wanted is not None and wanted not in read.events.columns:
+        has = wanted is not None and wanted in read.events.columns
+        if wanted is not None and not has:
             with contextlib.suppress(AnnotationError):  # a table without that column keeps its own labels
                 read = read_events(Path(item.path), label_column=wanted)
-        return Worked(read, faults=read.faults)
+                has = True
+        return Worked((read, has), faults=read.faults)
 
 
 @dataclass
 class Ingested:
-    """Events and coverage that fit the corpus, and what did not: failures (unread tables), faults (source, fault)."""
+    """Events and coverage that fit the corpus, and what did not: failures (unread tables), faults (source, fault).
+
+    `labelled`: some table has the column that holds the label.
+    """
 
     events: pl.DataFrame
     coverage: pl.DataFrame
     failures: list[Failure] = field(default_factory=list)
     faults: list[tuple[str, Fault]] = field(default_factory=list)
     tables: int = 0
+    labelled: bool = False
 
 
 def find_tables(annotations: Sequence[Path]) -> list[TableFile]:
@@ -118,11 +124,13 @@ def ingest(
         if isinstance(outcome, Failure):
             result.failures.append(Failure(table.name, outcome.error, outcome.message, outcome.trace))
             continue
-        result.faults += [(table.name, fault) for fault in outcome.faults]
-        events.append(outcome.events.with_columns(pl.lit(table.name).alias("source")))
-        vocabulary[table.group].update(outcome.events["label"].drop_nulls().unique())
-        if outcome.coverage is not None and outcome.coverage.height:
-            spans[table.group].append(outcome.coverage.with_columns(pl.lit(table.name).alias("source")))
+        read_table, has_label = outcome
+        result.labelled |= has_label
+        result.faults += [(table.name, fault) for fault in read_table.faults]
+        events.append(read_table.events.with_columns(pl.lit(table.name).alias("source")))
+        vocabulary[table.group].update(read_table.events["label"].drop_nulls().unique())
+        if read_table.coverage is not None and read_table.coverage.height:
+            spans[table.group].append(read_table.coverage.with_columns(pl.lit(table.name).alias("source")))
     for group in range(groups):
         # "Every label of the table" must not come to mean the labels of other people's tables.
         whole = None if groups == 1 else sorted(vocabulary[group])
@@ -140,12 +148,12 @@ def ingest(
 
 def _read_all(
     tables: Sequence[TableFile], label: str | None, executor: Executor, progress: Progress
-) -> list[Annotations | Failure]:
+) -> list[tuple[Annotations, bool] | Failure]:
     plan = make_plan("read annotations", list(tables), {"label": label}, per_shard=16)
-    shards: dict[int, list[Annotations | Failure]] = {}
+    shards: dict[int, list[tuple[Annotations, bool] | Failure]] = {}
 
-    def _keep(shard: Shard[TableFile], outcomes: ShardOutcomes[Annotations]) -> None:
-        kept: list[Annotations | Failure] = []
+    def _keep(shard: Shard[TableFile], outcomes: ShardOutcomes[tuple[Annotations, bool]]) -> None:
+        kept: list[tuple[Annotations, bool] | Failure] = []
         for outcome in outcomes.outcomes:
             kept += [outcome.worked.value] if outcome.worked is not None else []
             kept += [outcome.failure] if outcome.failure is not None else []

@@ -24,7 +24,10 @@ def read_metadata(path: Path) -> pl.DataFrame:
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise AnnotationError(f"cannot be read: {reason}", where=path, mend="Check the path.") from error
+    except UnicodeDecodeError as error:
         raise AnnotationError(f"cannot be read as text: {error}", where=path, mend="Save it as UTF-8 CSV.") from error
     head = text.split("\n", 1)[0]
     delimiter = "\t" if "\t" in head else ";" if head.count(";") > head.count(",") else ","

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -12,11 +13,12 @@ from numpy.typing import NDArray
 from tymbal.corpus.balance import assign, imbalance, random_imbalance
 from tymbal.corpus.corpus import Corpus
 from tymbal.corpus.groups import TOGETHER, group_keys, straddling
-from tymbal.corpus.tables import as_text
-from tymbal.errors import DataError
+from tymbal.corpus.tables import as_text, told_columns
+from tymbal.errors import DataError, UsageError
 
 Folds = int | str | Mapping[str, float]
 LEAVE_ONE_OUT = "each"  # one fold per group
+_FOLDS = f"2 or more, {LEAVE_ONE_OUT!r}, shares, or the name of a column"
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,10 @@ def make_split(
     stratify : the label column whose classes are balanced over the folds; without, the number of examples is.
     seed : breaks ties between equal groups; the same arguments give the same split.
 
-    Raises DataError where groups are fewer than folds, shares do not sum to 1, or a published fold tears a group.
+    Raises UsageError for a name or folds that cannot be; DataError where groups are fewer than folds, shares do not sum
+    to 1, or a published fold tears a group.
     """
+    _check_name(name)
     rows = _rows(corpus)
     keys = group_keys(rows, by)
     labels = _labels(corpus, rows, stratify)
@@ -80,6 +84,13 @@ def make_split(
     return _report(name, title, table.with_columns(pl.Series("label", labels, dtype=pl.String)), shares)
 
 
+def _check_name(name: str) -> None:
+    """Names of splits become parts of file names and of command lines."""
+    if not isinstance(name, str) or not re.fullmatch(r"[\w.+-]{1,100}", name) or name.startswith((".", "-")):
+        allowed = "letters, digits, _ + - and dots, not first"
+        raise UsageError(f"name is {name!r}", where="make_split", parameter="name", allowed=allowed)
+
+
 def parse_folds(text: str) -> Folds:
     """Folds as written on a command line: "5", "each", "train=0.6,test=0.4", or the name of a column.
 
@@ -93,7 +104,7 @@ def parse_folds(text: str) -> Folds:
         pairs = [part.split("=") for part in text.split(",")]
         return {name.strip(): float(share) for name, share in pairs}
     except ValueError as error:
-        raise DataError(f"{text!r} is no list of shares", where="folds", allowed="train=0.6,test=0.4") from error
+        raise DataError(f"{text!r} is no list of shares", parameter="folds", allowed="train=0.6,test=0.4") from error
 
 
 def _rows(corpus: Corpus) -> pl.DataFrame:
@@ -133,18 +144,18 @@ def _published(rows: pl.DataFrame, column: str, keys: list[str], title: str) -> 
     if column not in rows.columns:
         raise DataError(
             f"no column {column!r} with published folds",
-            where="folds",
-            allowed=f"a number, {LEAVE_ONE_OUT!r}, shares, or one of: {', '.join(rows.columns)}",
+            parameter="folds",
+            allowed=f"a whole number, {LEAVE_ONE_OUT!r}, shares, or one of: {', '.join(told_columns(rows.columns))}",
         )
     folds: list[str | None] = rows.select(as_text(column)).to_series().to_list()
     known = [(key, fold) for key, fold in zip(keys, folds, strict=True) if fold is not None]
     if not known:
-        raise DataError(f"column {column!r} is empty", where="folds", mend="Check the metadata table.")
+        raise DataError(f"column {column!r} is empty", parameter="folds", mend="Check the metadata table.")
     torn = straddling([key for key, _ in known], [fold for _, fold in known])
     if torn:
         raise DataError(
             f"the published folds {column!r} tear {len(torn)} groups of {title}, the first is {torn[0]!r}",
-            where="make_split",
+            parameter="folds",
             mend="Take other groups with by=..., or let Tymbal make the folds.",
         )
     return folds
@@ -168,12 +179,11 @@ def _shares(folds: Folds) -> tuple[list[str], NDArray[np.float64]]:
     if isinstance(folds, Mapping):
         shares = np.array([float(share) for share in folds.values()])
         if len(shares) < 2 or (shares <= 0).any() or abs(shares.sum() - 1) > 1e-6:
-            raise DataError(f"shares {dict(folds)}", where="folds", allowed="two or more, above 0, summing to 1")
+            raise DataError(f"shares {dict(folds)}", parameter="folds", allowed="two or more, above 0, summing to 1")
         return list(folds), shares
-    count = int(folds)
-    if count < 2:
-        raise DataError(f"{count} folds", where="folds", allowed="2 or more")
-    return [str(fold) for fold in range(count)], np.full(count, 1 / count)
+    if isinstance(folds, bool) or not isinstance(folds, int) or folds < 2:
+        raise UsageError(f"folds is {folds!r}", parameter="folds", where="make_split", allowed=_FOLDS)
+    return [str(fold) for fold in range(folds)], np.full(folds, 1 / folds)
 
 
 def _counts(
@@ -206,7 +216,8 @@ def _enough(rows: pl.DataFrame, names: list[str], wanted: int, title: str) -> No
     if hint is not None:
         mend = f"The values of {title!r} restart in every {hint}: group by {hint}{TOGETHER}{title}."
     shown = ", ".join(names[:5])
-    raise DataError(f"{len(names)} groups ({shown}) cannot fill {wanted} folds", where=f"by={title}", mend=mend)
+    what = f"{len(names)} groups of {title} ({shown}) cannot fill {wanted} folds"
+    raise DataError(what, parameter="folds", mend=mend)
 
 
 def restarting(rows: pl.DataFrame, column: str) -> str | None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import polars as pl
+
+from tymbal.annotations.tables import EVENTS
 
 RECORDINGS = pl.Schema(
     {
@@ -50,6 +54,17 @@ FAULTS = pl.Schema(
         "message": pl.String(),
     }
 )
+
+
+# Columns that Tymbal makes itself, apart from those that a user's table may fill.
+OUR_OWN = (set(RECORDINGS) | set(EVENTS) | {"group", "fold", "source_row", "view_rows"}) - {"site", "recorder"}
+TOLD = 20  # columns that a message lists
+
+
+def told_columns(names: Iterable[str]) -> list[str]:
+    """The columns that a message offers to choose from: those that users brought, and "label"; the first `TOLD`."""
+    theirs = [name for name in dict.fromkeys(names) if name not in OUR_OWN or name == "label"]
+    return [*theirs[:TOLD], f"and {len(theirs) - TOLD} more"] if len(theirs) > TOLD else theirs
 
 
 def as_text(name: str) -> pl.Expr:

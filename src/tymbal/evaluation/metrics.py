@@ -62,7 +62,7 @@ def get_metric(name: str | Metric) -> Metric:
     if isinstance(name, Metric):
         return name
     if name not in METRICS:
-        raise UsageError(f"unknown metric {name!r}", where="metric", allowed=", ".join(METRICS))
+        raise UsageError(f"unknown metric {name!r}", parameter="metric", allowed=", ".join(METRICS))
     return METRICS[name]
 
 

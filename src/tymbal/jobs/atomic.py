@@ -45,6 +45,8 @@ def write_bytes(path: Path, data: bytes | memoryview) -> None:
     Raises DiskFullError where the disk has no room; the temporary file is removed.
     """
     path = Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "this is a folder, not a file", str(path))
     temporary = path.with_name(f".{path.name}"[:200] + f".{os.getpid()}{TEMPORARY_SUFFIX}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -264,6 +264,8 @@ def _starting_workers() -> Iterator[None]:
 
 def make_executor(workers: int | None) -> Executor:
     """`workers` local processes (None: one per core the process may use); 0 or 1 works in this process."""
+    if workers is not None and (isinstance(workers, bool) or not isinstance(workers, int) or workers < 0):
+        raise UsageError(f"workers is {workers!r}", parameter="workers", allowed="0 or more, or none for one per core")
     if workers is None:
         workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return SerialExecutor() if workers <= 1 else ProcessExecutor(workers)

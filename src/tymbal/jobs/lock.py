@@ -12,10 +12,11 @@ LOCK_NAME = ".tymbal-lock"
 
 
 @contextlib.contextmanager
-def only_writer(folder: Path) -> Iterator[None]:
+def only_writer(folder: Path, *, wait_s: float = 0.0) -> Iterator[None]:
     """Hold `folder` (made where it is missing) while writing into it.
 
-    Raises UsageError at once where another process holds it. Readers need no lock: every file there is whole or absent.
+    Raises UsageError where another process holds it for longer than `wait_s`. Readers
+    need no lock: every file there is whole or absent.
     """
     from filelock import FileLock, Timeout
 
@@ -27,7 +28,7 @@ def only_writer(folder: Path) -> Iterator[None]:
             "a file of that name is in the way", where=folder, mend="Choose another output folder."
         ) from error
     try:
-        with FileLock(folder / LOCK_NAME, timeout=0):
+        with FileLock(folder / LOCK_NAME, timeout=wait_s):
             yield
     except Timeout as error:
         raise UsageError(

@@ -120,12 +120,16 @@ def _confusion_picture(counts: NDArray[np.int64]) -> Markup:
     return tag("img", src=data_uri("image/png", buffer.getvalue()), alt=alt, class_="figure")
 
 
-def weight_bars(weights: Mapping[str, Any], probe: str) -> Markup:
-    """One bar per layer with a whisker from lowest to highest; `weights` is {layer: [mean, min, max]}."""
+def weight_bars(weights: Mapping[str, Any], probe: str, base: str | None = None) -> Markup:
+    """One bar per layer with a whisker from lowest to highest; `weights` is {layer: [mean, min, max]}.
+
+    `base` is their JSON pointer; None: that of a study.
+    """
+    base = pointer("probes", probe, "layer_weights") if base is None else base
     largest = max((float(high) for _, _, high in weights.values()), default=0.0) or 1.0
     rows = []
     for layer, (mean, low, high) in weights.items():
-        source = pointer("probes", probe, "layer_weights", layer)
+        source = base + pointer(layer)
         bar = tag(
             "span",
             tag("i", class_="even", style=f"left:{100 / len(weights) / largest:.2f}%"),

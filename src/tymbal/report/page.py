@@ -8,13 +8,14 @@ from pathlib import Path
 from tymbal.errors import UsageError, require
 from tymbal.evaluation import confusion
 from tymbal.jobs import write_text
-from tymbal.report import sections
+from tymbal.report import diagnoses, label_sets, sections, sweeps
+from tymbal.report.calibration import calibration
 from tymbal.report.examples import Sounds, card, open_sounds, pick, with_sureness
 from tymbal.report.figures import confusion_table
 from tymbal.report.html import Child, Markup, document, section, tag
 from tymbal.report.numbers import count
 from tymbal.report.run import Run, open_run
-from tymbal.report.summary import summary
+from tymbal.report.summary import commonest_mistake, summary
 
 EXAMPLES = 12  # right ones and as many wrong ones
 
@@ -33,7 +34,7 @@ class Report:
 def write_report(
     run: Path | str, out: Path | str, *, corpus: Path | str | None = None, examples: int = EXAMPLES
 ) -> Report:
-    """Draw the run as one self-contained HTML page at `out`; the same run gives the same bytes.
+    """Draw a run, a whole sweep or a diagnosis as one self-contained HTML page; the same run gives the same bytes.
 
     corpus : where the corpus lies now, if not where the run says. examples : right ones shown, and wrong ones.
     Raises MissingExtraError without matplotlib, DataError where the run is damaged. Recordings that cannot be read
@@ -41,11 +42,20 @@ def write_report(
     """
     require("matplotlib", "report")
     if examples < 0:
-        raise UsageError(f"examples is {examples}", where="report", allowed="0 or more")
+        raise UsageError(f"examples is {examples}", parameter="examples", where="report", allowed="0 or more")
+    out = Path(out)
+    if sweeps.is_sweep(run):
+        sweep = sweeps.open_sweep(run)
+        return _write(out, document(sweeps.title(sweep), sweeps.body(sweep)), Sounds(None))
+    diagnosis = diagnoses.find_diagnosis(run)
+    if diagnosis is not None and not (Path(run) / "results.json").is_file():
+        return _write(out, document(diagnoses.title(diagnosis), diagnoses.body(diagnosis)), Sounds(None))
     found = open_run(run)
     sounds = open_sounds(corpus if corpus is not None else found.find("corpus"), found.path)
-    page = document(title(found), body(found, sounds, examples))
-    out = Path(out)
+    return _write(out, document(title(found), body(found, sounds, examples)), sounds)
+
+
+def _write(out: Path, page: str, sounds: Sounds) -> Report:
     write_text(out, page)
     return Report(out, len(page.encode("utf-8")), sounds.shown, sounds.missing, tuple(sounds.failed))
 
@@ -58,22 +68,12 @@ def title(run: Run) -> str:
 
 def body(run: Run, sounds: Sounds, examples: int) -> Markup:
     """Everything between <body> and </body>."""
-    rows = with_sureness(run.shown(), run.labels)
-    counts = confusion(rows["reference"].to_list(), rows["predicted"].to_list(), run.labels)
-    lead = "Test predictions of the probe picked in each fold" if run.choices else "Test predictions"
-    seeds = run.predictions["seed"].n_unique()
-    lead += f", first of {count(seeds, 'seed')}." if seeds > 1 else "."
-    parts = [
-        sections.audit(run),
-        sections.probes(run),
-        sections.differences(run),
-        sections.per_unit(run),
-        section("confusion", "Confusion", tag("p", lead, class_="lead"), confusion_table(counts, run.labels)),
-        sections.per_class(run),
-        _cards("wrong", "Wrong, surest first", pick(rows, right=False, wanted=examples), sounds),
-        _cards("right", "Right, surest of each label", pick(rows, right=True, wanted=examples), sounds),
-        sections.weights(run),
-    ]
+    labels, shown, top_words = (_of_sets if run.multilabel else _of_classes)(run, sounds, examples)
+    first = [sections.audit(run), sections.probes(run), sections.differences(run), sections.per_unit(run)]
+    parts = [*first, *labels, calibration(run), *shown, sections.weights(run)]
+    diagnosis = diagnoses.find_diagnosis(run.path)
+    if diagnosis is not None:
+        parts += diagnoses.sections(diagnosis)
     parts.append(sections.odd_files(sounds.corpus, sounds.failed))
     parts.append(sections.parameters(run))
     provenance = run.provenance
@@ -85,7 +85,36 @@ def body(run: Run, sounds: Sounds, examples: int) -> Markup:
         tag("h1", title(run)),
         tag("p", made, class_="lead"),
     )
-    return tag("main", top, summary(run, counts), _contents(parts), parts)
+    return tag("main", top, top_words, _contents(parts), parts)
+
+
+Parts = tuple[list[Markup], list[Markup], Markup]
+
+
+def _of_classes(run: Run, sounds: Sounds, examples: int) -> Parts:
+    """(parts about labels, parts with examples, summary) where every example has one label."""
+    rows = with_sureness(run.shown(), run.labels)
+    counts = confusion(rows["reference"].to_list(), rows["predicted"].to_list(), run.labels)
+    lead = "Test predictions of the probe picked in each fold" if run.choices else "Test predictions"
+    seeds = run.predictions["seed"].n_unique()
+    lead += f", first of {count(seeds, 'seed')}." if seeds > 1 else "."
+    matrix = section("confusion", "Confusion", tag("p", lead, class_="lead"), confusion_table(counts, run.labels))
+    shown = [
+        _cards("wrong", "Wrong, surest first", pick(rows, right=False, wanted=examples), sounds),
+        _cards("right", "Right, surest of each label", pick(rows, right=True, wanted=examples), sounds),
+    ]
+    worst = commonest_mistake(run, counts)
+    return [matrix, sections.per_class(run)], shown, summary(run, worst, counts.sum(axis=1))
+
+
+def _of_sets(run: Run, sounds: Sounds, examples: int) -> Parts:
+    """The same where an example may have several labels or none."""
+    sets = label_sets.LabelSets.of(run)
+    shown = [
+        label_sets.cards(kind, label_sets.pick(sets, run.labels, kind=kind, wanted=examples), sounds)
+        for kind in ("missed", "false", "right")
+    ]
+    return [label_sets.per_label(run, sets)], shown, summary(run, label_sets.found(run, sets), sets.support)
 
 
 def _contents(parts: list[Markup]) -> Markup:
@@ -96,9 +125,12 @@ def _contents(parts: list[Markup]) -> Markup:
         ("units", "Units"),
         ("confusion", "Confusion"),
         ("labels", "Labels"),
+        ("calibration", "Calibration"),
         ("wrong", "Wrong"),
+        ("false", "Mistaken"),
         ("right", "Right"),
         ("weights", "Layers"),
+        *diagnoses.NAMES,
         ("files", "Files"),
         ("parameters", "Parameters"),
     )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from tymbal.evaluation import METRICS, MIN_UNITS
@@ -23,6 +24,8 @@ def metric_title(name: str) -> str:
 
 def chance(run: Run, metric: str) -> float | None:
     """What guessing reaches on average: 1 / labels for balanced accuracy, the commonest label's share for accuracy."""
+    if run.multilabel:
+        return _chance_of_sets(run, metric)
     if metric == "balanced_accuracy":
         return 1 / len(run.labels)
     if metric in ("accuracy", "top1"):
@@ -31,18 +34,30 @@ def chance(run: Run, metric: str) -> float | None:
     return 0.5 if metric == "auroc" else None
 
 
+def _chance_of_sets(run: Run, metric: str) -> float | None:
+    """A random order gives a label about its share as average precision; absent labels count in mAP alone."""
+    rows = run.shown()
+    carried = rows.select(pl.col("reference").explode()).drop_nulls()["reference"].value_counts()["count"]
+    if metric == "auroc" or not carried.len():
+        return 0.5 if metric == "auroc" else None
+    if metric == "top1":
+        labelled = int((rows["reference"].list.len() > 0).sum())
+        return float(carried.max()) / labelled  # type: ignore[arg-type]
+    return float(carried.sum()) / rows.height / (len(run.labels) if metric == "map" else carried.len())
+
+
 def loud_findings(run: Run) -> list[Mapping[str, Any]]:
     """Audit findings that may explain a score by themselves, and so stand at the top."""
     return [finding for finding in run.results.get("audit") or [] if str(finding.get("severity")).lower() in LOUD]
 
 
-def summary(run: Run, counts: NDArray[np.int64]) -> Markup:
-    """Four short paragraphs under their questions."""
+def summary(run: Run, worst: Sequence[Child], support: NDArray[np.int64]) -> Markup:
+    """Four short paragraphs under their questions; `worst` ends the second, `support` (labels,) counts examples."""
     answers = (
         ("Asked", asked(run)),
-        ("Found", found(run, counts)),
+        ("Found", [*found(run), *worst]),
         ("How sure", how_sure(run)),
-        ("Not shown by this", not_shown(run, counts)),
+        ("Not shown by this", not_shown(run, support)),
     )
     return tag("dl", [[tag("dt", question), tag("dd", answer)] for question, answer in answers], class_="summary")
 
@@ -53,10 +68,15 @@ def asked(run: Run) -> list[Child]:
     rows = run.shown()
     folds = rows["fold"].n_unique()
     label = str(task.get("label") or "label").replace("_", " ")
+    encoder = provenance.get("encoder") or "encoder"
     sentence = (
         f"Can the {label} of each of {count(rows.height, 'example')}, one of {len(run.labels)}, be told from frozen "
-        f"{provenance.get('encoder') or 'encoder'} features?"
+        f"{encoder} features?"
     )
+    if run.multilabel:
+        empty = int((rows["reference"].list.len() == 0).sum())
+        sentence = f"Which of {count(len(run.labels), 'label')} does each of {count(rows.height, 'example')} carry "
+        sentence += f"({empty:,} carry none), told from frozen {encoder} features?"
     tested = (
         f" Every example was predicted by a probe that had not been trained on its {run.unit_name}"
         f" (split {task.get('scheme') or 'unnamed'}, {count(folds, 'fold')})."
@@ -64,8 +84,8 @@ def asked(run: Run) -> list[Child]:
     return [sentence, tested]
 
 
-def found(run: Run, counts: NDArray[np.int64]) -> list[Child]:
-    """The headline number against guessing and against the baseline, and the commonest mistake."""
+def found(run: Run) -> list[Child]:
+    """The headline number against guessing and against the baseline."""
     metrics, source, who = run.headline
     primary = metrics[run.primary]
     parts: list[Child] = [
@@ -79,7 +99,6 @@ def found(run: Run, counts: NDArray[np.int64]) -> list[Child]:
     else:
         parts.append(".")
     parts += _against_baseline(run)
-    parts += _commonest_mistake(run, counts)
     return parts
 
 
@@ -103,7 +122,7 @@ def _against_baseline(run: Run) -> list[Child]:
     return []
 
 
-def _commonest_mistake(run: Run, counts: NDArray[np.int64]) -> list[Child]:
+def commonest_mistake(run: Run, counts: NDArray[np.int64]) -> list[Child]:
     wrong = counts - np.diag(np.diag(counts))
     if not wrong.any():
         return [" No test example was labelled wrongly."]
@@ -154,7 +173,7 @@ def _seeds(run: Run) -> list[Child]:
     ]
 
 
-def not_shown(run: Run, counts: NDArray[np.int64]) -> Markup:
+def not_shown(run: Run, support: NDArray[np.int64]) -> Markup:
     """What a careful reader would object, as a list."""
     lines: list[Child] = [
         f"How it does on recorders, places or seasons unlike these {count(_units(run), run.unit_name)}.",
@@ -170,10 +189,10 @@ def not_shown(run: Run, counts: NDArray[np.int64]) -> Markup:
                 ".",
             ]
         )
-    absent = [label for label, support in zip(run.labels, counts.sum(axis=1), strict=True) if support == 0]
+    absent = [label for label, number in zip(run.labels, support, strict=True) if number == 0]
     if absent:
         lines.append(f"Anything about {', '.join(absent[:8])}: no test example carries it.")
-    rare = [label for label, support in zip(run.labels, counts.sum(axis=1), strict=True) if 0 < support < 10]
+    rare = [label for label, number in zip(run.labels, support, strict=True) if 0 < number < 10]
     if rare:
         lines.append(
             f"Much about {', '.join(rare[:8])}{' and others' if len(rare) > 8 else ''}: under 10 examples each."

@@ -148,13 +148,19 @@ class ScenePlan:
             )
 
     def _check_numbers(self, where: object) -> None:
-        if not 1 <= self.scenes <= 10**9:
-            raise ConfigError(f"scenes: {self.scenes}", where=where, allowed="1 to 10^9")
-        if not 0 <= self.seed < 2**63:
-            raise ConfigError(f"seed: {self.seed}", where=where, allowed="0 to 2^63 - 1")
-        for name, rate in (("sample_rate_hz", self.sample_rate_hz), ("reference_rate_hz", self.reference_rate_hz)):
-            if not RATES_HZ[0] <= rate <= RATES_HZ[1]:
-                raise ConfigError(f"{name}: {rate}", where=where, allowed=f"{RATES_HZ[0]} to {RATES_HZ[1]} Hz")
+        rates = (*RATES_HZ, f"{RATES_HZ[0]} to {RATES_HZ[1]} Hz")
+        ranges = {
+            "scenes": (1, 10**9, "1 to 10^9"),
+            "seed": (0, 2**63 - 1, "0 to 2^63 - 1"),
+            "sample_rate_hz": rates,
+            "reference_rate_hz": rates,
+        }
+        for name, (least, most, allowed) in ranges.items():
+            value = getattr(self, name)
+            if not least <= value <= most:
+                field_of_file = not isinstance(where, str)
+                parameter = None if field_of_file else name
+                raise ConfigError(f"{name} is {value}", where=where, allowed=allowed, parameter=parameter)
 
     def _check_parts(self, where: object) -> None:
         names = [part.name for part in self.parts]

@@ -1,6 +1,6 @@
 """The one loop that every trainer uses: seeds, schedule, early stop, averaged weights, exact resume, log."""
 
-from tymbal.training.checkpoint import read_tensors, write_tensors
+from tymbal.training.checkpoint import is_whole, read_tensors, write_tensors
 from tymbal.training.config import TrainingConfig
 from tymbal.training.ema import WeightAverage
 from tymbal.training.loop import Batches, Loss, TrainingReport, Validate, make_optimizer, train
@@ -21,6 +21,7 @@ __all__ = [
     "derive_seed",
     "epoch_order",
     "from_torchrun",
+    "is_whole",
     "make_optimizer",
     "rate_factor",
     "read_tensors",

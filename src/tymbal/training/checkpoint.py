@@ -39,6 +39,17 @@ def read_tensors(path: Path, *, mend: str) -> tuple[dict[str, Tensor], dict[str,
         raise DataError(f"not a file that Tymbal wrote ({type(error).__name__})", where=path, mend=mend) from error
 
 
+def is_whole(path: Path) -> bool:
+    """Whether a file that `write_tensors` wrote is there in full length; no tensor is read."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            return _KEY in (file.metadata() or {})
+    except (SafetensorError, OSError):
+        return False
+
+
 def optimizer_tensors(optimizer: optim.Optimizer, prefix: str) -> dict[str, Tensor]:
     """The per-parameter state of an optimizer as flat named tensors: prefix + "<parameter>.<name>"."""
     state = optimizer.state_dict()["state"]

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from tymbal.annotations.tables import EVENTS
 from tymbal.corpus.groups import TOGETHER
 from tymbal.corpus.splits import is_counter
-from tymbal.corpus.tables import RECORDINGS, as_text
+from tymbal.corpus.tables import OUR_OWN, as_text
 
 
 def _words(text: str) -> frozenset[str]:
@@ -26,7 +25,6 @@ SHARED = WHO | WHEN | WHERE  # recordings of one of these may share more than th
 UNITS = SHARED | HOW
 PUBLISHED = frozenset(("fold", "split", "partition"))
 MEASURED = re.compile(r"(^n_|_(s|hz|db|ms|samples|frames|count)$)")
-OUR_OWN = (set(RECORDINGS) | set(EVENTS) | {"group", "fold", "source_row", "view_rows"}) - {"site", "recorder"}
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,8 @@ from tymbal.corpus.auditing.leaks import Leak, leak
 from tymbal.corpus.auditing.view import View
 from tymbal.corpus.corpus import Corpus
 from tymbal.corpus.groups import TOGETHER, straddling
+from tymbal.corpus.tables import told_columns
+from tymbal.errors import DataError
 
 FOLDS = 5
 MOST_FOLDS = 20  # beyond it a split leaves groups out one by one, and folds lack labels by design
@@ -22,11 +24,18 @@ LEAST_DROP = 0.03  # of accuracy, below which a significant leak is not worth a 
 
 
 def candidate_groups(view: View, given: Sequence[str] | None) -> list[Grouping]:
-    """The groupings to look at: the ones asked for, else those that the metadata suggest."""
+    """The groupings to look at: the ones asked for, else those that the metadata suggest.
+
+    Raises DataError for a column that is not there.
+    """
     if given is None:
         return groupings(view.table, view.name)
     found = []
     for name in given:
+        unknown = [part for part in name.split(TOGETHER) if part not in view.table.columns]
+        if unknown:
+            allowed = ", ".join(["recording", *told_columns(view.table.columns)])
+            raise DataError(f"no column {unknown[0]!r} of recordings", parameter="groups", allowed=allowed)
         parts = [texts(view.table, part) for part in name.split(TOGETHER)]
         keys = tuple(None if None in row else " + ".join(map(str, row)) for row in zip(*parts, strict=True))
         found.append(Grouping(name, keys, named=True))

@@ -43,8 +43,10 @@ def audit(
     codec, rate, recorder, level, noise, hour (`auditing.association`); the same sound in several recordings
     (`auditing.duplicates`). Raises DataError for unknown labels, CorpusError for unknown splits.
     """
-    if split is not None:
+    if split is not None:  # what cannot be is said before an hour of listening
         corpus.folds(split)
+    if label is not None:
+        corpus.examples(label)
     measured, failures = measures(corpus, workers=workers, progress=progress)
     durations = dict(zip(corpus.recordings["recording"], corpus.recordings["duration_s"], strict=True))
     duplicates, unread = find_duplicates(measured, durations, corpus.root, workers=workers, progress=progress)

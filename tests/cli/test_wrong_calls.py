@@ -1,0 +1,170 @@
+"""Every verb called wrongly: one line that names the option as it is typed, and the exit code that the help promises.
+
+2 where an option or argument cannot be, 3 where a path or what lies there is at fault; nothing is an unexpected error.
+"""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Literal, get_args, get_origin
+
+import pytest
+from tests.probes.study.conftest import tones  # noqa: F401 - fixture
+
+from tymbal.cli.main import VERBS, build_app, main
+
+USAGE, INPUT = 2, 3
+
+# What is typed -> exit code, and how the message begins.
+CALLS = {
+    "inspect --workers -3 SOUNDS": (USAGE, "--workers is -3 (allowed: 0 or more"),
+    "inspect nothing.wav": (INPUT, ""),
+    "index SOUNDS": (USAGE, "--out is missing"),
+    "index nowhere -o OUT": (INPUT, "nowhere: no such folder of recordings"),
+    "index SOUNDS -o FILE": (USAGE, "FILE: this is a file"),
+    "index SOUNDS -o OUT --annotations nothing.csv": (INPUT, "nothing.csv: no such table or folder"),
+    "index SOUNDS -o OUT --metadata nothing.csv": (INPUT, "nothing.csv: cannot be read: no such file"),
+    "index SOUNDS -o OUT --metadata TABLE --label nope": (USAGE, "--label: no table of annotations or metadata holds"),
+    "index SOUNDS -o OUT --metadata TABLE --split-by nope": (USAGE, "--split-by: no column 'nope' to group by"),
+    "index SOUNDS -o OUT --folds 1": (USAGE, "--folds is 1 (allowed: 2 or more, 'each', shares"),
+    "index SOUNDS -o OUT --folds 2.5": (USAGE, "--folds: no column '2.5' with published folds"),
+    "index SOUNDS -o OUT --folds 900": (USAGE, "--folds: 72 groups of recording"),
+    "index SOUNDS -o OUT --folds train=x,test=0.6": (USAGE, "--folds: 'train=x,test=0.6' is no list of shares"),
+    "index SOUNDS -o OUT --folds train=0.6,test=0.6": (USAGE, "--folds: shares"),
+    "index SOUNDS -o OUT --folds 3 --split-name ../evil": (USAGE, "--split-name is '../evil' (allowed: letters"),
+    "index SOUNDS -o OUT --coverage nothing.csv": (INPUT, "nothing.csv: no such coverage table"),
+    "index --config nothing.toml": (USAGE, "nothing.toml: no such parameter file"),
+    "index --config FILE": (USAGE, "FILE: not valid TOML"),
+    "audit nowhere": (INPUT, "nowhere: no corpus.toml here"),
+    "audit CORPUS --label nope": (USAGE, "CORPUS: --label: no column 'nope'"),
+    "audit CORPUS --split nope": (USAGE, "CORPUS: --split: no split 'nope' (allowed: folds, named)"),
+    "audit CORPUS --label call --group nope": (USAGE, "--group: no column 'nope'"),
+    "audit CORPUS --root nowhere": (INPUT, "CORPUS: the recordings are not at nowhere"),
+    "convert TABLE --to nope -o OUT": (USAGE, "unknown annotation format 'nope'"),
+    "convert TABLE --to csv -o OUT --from nope": (USAGE, "unknown annotation format 'nope'"),
+    "convert nothing.txt --to csv -o OUT": (INPUT, ""),
+    "encoders": (USAGE, "ACTION is missing"),
+    "encoders nope": (USAGE, 'Invalid value "nope" for ACTION'),
+    "encoders describe": (USAGE, "encoders describe needs the name"),
+    "encoders describe nope": (USAGE, "NAME: no such file, and no checkpoint known as 'nope'"),
+    "encoders describe spectral --rate -5": (USAGE, "--rate: sample rate of -5 Hz"),
+    "encoders check spectral --rate 8000 --window -1": (USAGE, "--window: segments of -1.0 s"),
+    "encoders describe FILE": (INPUT, "FILE: "),
+    "encoders export spectral": (USAGE, "encoders export needs --onnx "),
+    "embed nowhere -o OUT": (INPUT, "nowhere: no corpus.toml here"),
+    "embed CORPUS -o OUT --encoder nope": (USAGE, "--encoder: no such file, and no checkpoint known as 'nope'"),
+    "embed CORPUS -o OUT --encoder beats": (USAGE, "--encoder: beats has no weights of its own"),
+    "embed CORPUS -o OUT --encoder FILE": (INPUT, "FILE: "),
+    "embed CORPUS -o OUT --layers nope": (USAGE, "--layers: no layer 'nope' (allowed: all, last, log_mel"),
+    "embed CORPUS -o OUT --layers": (USAGE, "--layers needs a value"),
+    "embed CORPUS -o OUT --segment 0": (USAGE, "--segment is 0.0 (allowed: seconds above 0)"),
+    "embed CORPUS -o OUT --segment nan": (USAGE, "--segment is nan (allowed: seconds above 0)"),
+    "embed CORPUS -o OUT --segment 0.00001": (USAGE, "--segment: segments of 1e-05 s hold no sample"),
+    "embed CORPUS -o OUT --margin -1": (USAGE, "--margin is -1.0"),
+    "embed CORPUS -o OUT --frames 0": (USAGE, "--frames is 0"),
+    "embed CORPUS -o OUT --sample-rate 0": (USAGE, "--sample-rate is 0"),
+    "embed CORPUS -o OUT --sample-rate 900000000": (USAGE, "--sample-rate: sample rate of 900000000 Hz"),
+    "embed CORPUS -o OUT --precision float8": (USAGE, 'Invalid value "float8" for --precision'),
+    "embed CORPUS -o OUT --dtype int8": (USAGE, 'Invalid value "int8" for --dtype'),
+    "embed CORPUS -o STORE": (USAGE, "STORE: this store was made with other settings"),
+    "embed CORPUS -o FILE": (USAGE, "FILE: a file of that name is in the way"),
+    "probe nowhere --corpus CORPUS -o OUT": (INPUT, "nowhere: no feature store here"),
+    "probe STORE --corpus nowhere -o OUT": (INPUT, "nowhere: no corpus.toml here"),
+    "probe STORE --corpus CORPUS -o OUT --label nope": (USAGE, "CORPUS: --label: no column 'nope'"),
+    "probe STORE --corpus CORPUS -o OUT --label call --split nope": (USAGE, "CORPUS: --split: no split 'nope'"),
+    "probe STORE --corpus CORPUS -o OUT --heads nope": (USAGE, "--heads: unknown head 'nope'"),
+    "probe STORE --corpus CORPUS -o OUT --heads ''": (USAGE, "--heads is () (allowed: one head or more)"),
+    "probe STORE --corpus CORPUS -o OUT --label call --layers nope": (USAGE, "--layers: no layer 'nope'"),
+    "probe STORE --corpus CORPUS -o OUT --seeds 0": (USAGE, "--seeds is 0"),
+    "probe STORE --corpus CORPUS -o OUT --metric nope": (USAGE, "--metric: unknown metric 'nope'"),
+    "probe STORE --corpus CORPUS -o OUT --label call --unit nope": (USAGE, "--unit: no column 'nope'"),
+    "probe STORE --corpus CORPUS -o OUT --where nope": (USAGE, "--where is 'nope' (allowed: COLUMN=VALUE)"),
+    "probe STORE --corpus CORPUS -o OUT --label call --where nope=1": (USAGE, "--where: no column 'nope'"),
+    "probe STORE --corpus CORPUS -o OUT --label call --where bird=x": (USAGE, "--where: no example has bird 'x'"),
+    "probe STORE --corpus CORPUS -o OUT --least-groups 0": (USAGE, "--least-groups is 0"),
+    "probe STORE --corpus CORPUS -o OUT --inner-folds 1": (USAGE, "--inner-folds is 1"),
+    "probe STORE --corpus CORPUS -o OUT --frames -1": (USAGE, "--frames is -1"),
+    "probe STORE --corpus CORPUS -o OUT --statistics nope": (USAGE, "--statistics is ('nope',)"),
+    "probe STORE --corpus CORPUS -o OUT --norm nope": (USAGE, 'Invalid value "nope" for --norm'),
+    "probe STORE --corpus CORPUS -o OUT --width 0": (USAGE, "--width is 0"),
+    "probe STORE --corpus CORPUS -o OUT --epochs 0": (USAGE, "--epochs is 0"),
+    "probe STORE --corpus CORPUS -o OUT --learning-rate 0": (USAGE, "--learning-rate is 0.0"),
+    "probe STORE --corpus CORPUS -o OUT --label call --least-groups 100": (INPUT, "call: no labelled example is left"),
+    "probe STORE --corpus CORPUS -o FILE": (USAGE, "FILE: a file of that name is in the way"),
+    "diagnose STORE -o OUT": (USAGE, "STORE: a feature store needs --corpus"),
+    "diagnose nowhere --corpus CORPUS -o OUT": (INPUT, "nowhere: no feature store here"),
+    "diagnose STORE --corpus nowhere -o OUT": (INPUT, "nowhere: no corpus.toml here"),
+    "sweep": (USAGE, "PLAN is missing"),
+    "sweep nowhere.toml -o OUT": (USAGE, "nowhere.toml: no such file"),
+    "sweep FILE -o OUT": (USAGE, "FILE: not valid TOML"),
+    "synth nope -o OUT": (USAGE, 'Invalid value "nope" for ACTION'),
+    "synth scenes -o OUT": (USAGE, "synth scenes needs a plan. Say: tymbal synth scenes PLAN.toml -o OUT"),
+    "synth cuts -o OUT": (USAGE, "synth cuts needs recordings. Say: tymbal synth cuts RECORDINGS -o OUT"),
+    "synth scenes nowhere.toml -o OUT": (USAGE, "nowhere.toml: no such file"),
+    "synth cuts nowhere -o OUT": (INPUT, "nowhere: there is no such folder"),
+    "synth plan -o FILE": (USAGE, "FILE: there is a file already"),
+    "synth plan -o OUT --scenes 0": (USAGE, "--scenes is 0 (allowed: "),
+    "synth plan -o OUT --seed -1": (USAGE, "--seed is -1 (allowed: "),
+    "bench beans --data nowhere": (USAGE, "--out: no folder for the results"),
+    "bench beans --data SOUNDS -o OUT --sets nope": (USAGE, "--sets: beans has no set 'nope'"),
+    "bench beans --data SOUNDS -o OUT --encoder nope": (USAGE, "--encoder: no encoder is called 'nope'"),
+    "bench beans --data SOUNDS -o OUT --learning-rates x": (USAGE, "--learning-rates: "),
+    "report nowhere -o OUT": (INPUT, "nowhere/results.json: no such file"),
+    "demo -o FILE": (USAGE, "FILE/corpus: a file of that name is in the way"),
+    "doctor x": (USAGE, "nothing takes 'x'"),
+    "nope": (USAGE, "unknown verb 'nope'"),
+}
+
+
+@pytest.fixture(scope="module")
+def places(tones: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:  # noqa: F811
+    corpus, store = tones
+    folder = tmp_path_factory.mktemp("wrong")
+    (folder / "file").write_text("recording,who\n")
+    table = corpus.parent / "calls.csv"
+    found = {"SOUNDS": corpus.parent, "CORPUS": corpus, "STORE": store, "TABLE": table, "FILE": folder / "file"}
+    return {name: str(path) for name, path in found.items()}
+
+
+def filled(text: str, places: dict[str, str]) -> str:
+    for name, path in places.items():
+        text = text.replace(name, path)
+    return text
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_wrong_call_is_one_line_by_option_and_the_promised_code(
+    call: str,
+    places: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, begins = CALLS[call]
+    shown = {**places, "OUT": str(tmp_path / "out")}
+    assert main([shown.get(token, token) for token in shlex.split(call)]) == code
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    for word in ("StudyConfig", "ProbeConfig", "TrainingConfig", "EmbedConfig", "make_split", "embed:", "_s is"):
+        assert word not in last.removeprefix("error: ")
+    if begins:
+        assert last.startswith(f"error: {filled(begins, places)}"), last
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_whole_numbers_are_not_cut(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = build_app()[verb].assemble_argument_collection()
+    needed: list[str] = []  # what is missing would be told first
+    for argument in arguments:
+        if argument.required:
+            value = get_args(argument.hint)[0] if get_origin(argument.hint) is Literal else "x"
+            needed += [value] if argument.index is not None else [argument.names[0], value]
+    for argument in arguments:
+        if argument.hint in (int, int | None) and argument.index is None:
+            assert main([verb, *needed, argument.names[0], "2.5"]) == USAGE
+            assert f"Invalid value for {argument.names[0]}: '2.5' is no whole number" in capsys.readouterr().err
+
+
+def test_a_wrong_call_of_every_verb_is_tried() -> None:
+    assert {call.split()[0] for call in CALLS} - {"nope"} >= set(VERBS)
