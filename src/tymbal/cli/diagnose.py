@@ -162,7 +162,8 @@ def _tell(results: dict[str, Any], out: Path) -> None:
         say(f"{found['title']} ({name})")
         header, rows = TABLES[name](found)
         say_table(header, rows, limit=30)
-        say(found["reading"])
+        for line in found["reading"].split("\n"):
+            say(line)
     say()
     say(f"{out / 'diagnostics.json'} also says how each was made; tymbal report {out} draws it")
 
@@ -182,7 +183,7 @@ def _leakage(found: dict[str, Any]) -> tuple[list[str], list[list[object]]]:
             "-" if row["ratio"] is None else _interval(row["ratio"], 2),
             *(_number(row[name]) for name in ("nearest_right", "other_right", "expected_right", "leak_p_holm")),
         ]
-        for row in found["rows"]
+        for row in sorted(found["rows"], key=lambda row: str(row["column"]))
     ]
     header = ["column", "layer", "verdict", "leak ratio", "nearest right", "of another", "expected", "p (Holm)"]
     return header, rows
@@ -194,7 +195,7 @@ def _selectivity(found: dict[str, Any]) -> tuple[list[str], list[list[object]]]:
             row["probe"],
             row["control"],
             _interval(row["score"]),
-            f"{row['shuffled']['mean']:.3f}",
+            f"{row['shuffled']['value']:.3f}",
             _interval(row["selectivity"], sign="+"),
         ]
         for row in found["rows"]

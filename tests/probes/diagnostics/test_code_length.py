@@ -56,6 +56,17 @@ def test_random_labels_take_n_log_k_bits_and_nothing_is_said_to_be_read() -> Non
     assert "Not shown to be shorter than by frequencies: ridge-noise" in result["reading"]
 
 
+def test_random_labels_are_not_told_in_fewer_bits_than_evenly() -> None:
+    spent = []
+    for seed in range(6):
+        labels = [f"k{each}" for each in np.random.default_rng(seed).permutation(TRUTH)]
+        features = {"noise": np.random.default_rng(100 + seed).normal(size=(N, 6))}
+        config = replace(CONFIG, orders=1, seed=seed)
+        result = made("code_length", context_of(features, labels, groups=GROUPS, config=config))
+        spent.append(result["rows"][0]["bits"] / result["uniform_bits"])
+    assert np.mean(spent) >= 1.0, spent
+
+
 def test_a_linearly_readable_label_has_a_short_code_and_one_dug_out_a_longer_one() -> None:
     plain = NOISE + 6 * np.eye(4, 6)[TRUTH]
     turn = np.linalg.qr(np.random.default_rng(2).normal(size=(66, 66)))[0]

@@ -41,6 +41,35 @@ def test_a_label_carried_by_the_site_alone_is_said_to_be() -> None:
     assert row["ratio"]["value"] > 2
     assert row["ratio"]["low"] > 1
     assert "telling the label rests on it" in result["reading"]
+    assert row["torn"] == 0
+    assert "Split 'folds' keeps its values whole." in result["reading"]
+
+
+def test_a_site_on_both_sides_of_the_split_is_said_to_be() -> None:
+    truth = SITE % 2
+    labels, columns = [f"k{each}" for each in truth], {"site": SITES}
+    features, folds = layers(0, label=0.0, site=2.5, truth=truth), [str(row % 4) for row in range(N)]
+    context = context_of(features, labels, groups=GROUPS, folds=folds, columns=columns, config=AUDIT)
+    result = made("leakage", context)
+    assert row_of(result, column="site")["verdict"] == "leaks", "what is in the layer does not depend on the split"
+    assert "has 8 of its 8 values in several folds" in result["reading"]
+    assert "For new ones split by it." in result["reading"]
+
+
+def test_columns_are_called_as_in_the_corpus() -> None:
+    truth = np.arange(N) % 2
+    config = replace(AUDIT, label="singer", columns=("singer+site",))
+    context = context_of(
+        layers(1, label=8.0, site=1.5, truth=truth),
+        [f"k{each}" for each in truth],
+        groups=GROUPS,
+        columns={"site": SITES, "take": [f"{row // 2 % 3}" for row in range(N)]},
+        config=config,
+    )
+    assert row_of(made("leakage", context), column="singer+site")["values"] == 16
+    unasked = replace(context, config=replace(config, columns=None))
+    found = {row["column"] for row in made("leakage", unasked)["rows"]}
+    assert found == {"group of the split", "site", "singer+site+take"}
 
 
 def test_a_site_that_is_heard_beside_a_label_that_is_too_is_a_trace_and_no_leak() -> None:
@@ -90,7 +119,7 @@ def test_columns_are_found_where_none_is_named() -> None:
     recordings = [f"r{row // 2:03d}.wav" for row in range(N)]
     context = context_of(features, labels, groups=GROUPS, columns=columns, recordings=recordings)
     found = {row["column"] for row in made("leakage", context)["rows"]}
-    assert {"site", "recording", "group"} <= found
+    assert {"site", "recording", "group of the split"} <= found
     config = replace(CONFIG, columns=("moon",))
     with pytest.raises(DataError, match="no column 'moon'"):
         made("leakage", context_of(features, labels, groups=GROUPS, columns=columns, config=config))

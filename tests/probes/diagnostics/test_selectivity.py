@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.probes.diagnostics.planted import CONFIG, context_of, made, row_of
+from tests.probes.diagnostics.planted import CONFIG, context_of, made, row_of, with_probe
 
 from tymbal.probes.diagnostics.selectivity import plan, shuffled_whole, shuffled_within, varied_share
 
@@ -27,7 +27,7 @@ def test_a_label_that_is_there_is_selective_and_random_labels_are_not() -> None:
     assert there["selectivity"]["low"] > 0.3
     assert there["selective"]
     assert there["p"] == pytest.approx(1 / 5), "the least that four shuffles allow"
-    assert there["shuffled"]["mean"] == pytest.approx(1 / 3, abs=0.1)
+    assert there["shuffled"]["value"] == pytest.approx(1 / 3, abs=0.1)
     nothing = row_of(result, probe="ridge-noise", control="everywhere")
     assert nothing["selectivity"]["low"] <= 0 <= nothing["selectivity"]["high"]
     assert "Not shown to read more than shuffled labels allow: ridge-noise." in result["reading"]
@@ -57,7 +57,7 @@ def test_what_the_site_alone_tells_is_left_when_labels_are_shuffled_inside_it() 
     result = made("selectivity", context_of(features, named(truth), groups=groups, columns=sites, config=config))
     everywhere, within = (row_of(result, control=name) for name in ("everywhere", "within site"))
     assert everywhere["selectivity"]["low"] > 0.15, "which would be taken for success"
-    assert within["shuffled"]["mean"] > 0.65
+    assert within["shuffled"]["value"] > 0.65
     assert within["selectivity"]["low"] <= 0 <= within["selectivity"]["high"]
     assert "no more than what the site tells" in result["reading"]
 
@@ -72,11 +72,51 @@ def test_labels_constant_inside_a_session_are_exchanged_between_whole_ones() -> 
     config = replace(CONFIG, within="session")
     torn = context_of(features, named(truth), groups=[str(row) for row in range(N)], columns=columns, config=config)
     leaky = row_of(made("selectivity", torn), control="whole session")
-    assert leaky["shuffled"]["mean"] > 0.9
+    assert leaky["shuffled"]["value"] > 0.9
     assert leaky["selectivity"]["value"] < 0.1
     kept = context_of(features, named(truth), groups=columns["session"], columns=columns, config=config)
     honest = row_of(made("selectivity", kept), control="whole session")
-    assert honest["shuffled"]["mean"] < 0.6, "sessions held out whole cannot be recognised"
+    assert honest["shuffled"]["value"] < 0.6, "sessions held out whole cannot be recognised"
+
+
+def test_a_probe_that_can_learn_anything_is_not_selective() -> None:
+    """Sessions stand on a circle: k nearest neighbours learn any labels of theirs, a line cannot."""
+    random = np.random.default_rng(5)
+    session = np.arange(N) % 24
+    truth = random.permutation(np.arange(24) % 2)[session]
+    place = 2 * np.pi * session[:, None] / 24
+    ring = 4 * np.hstack([np.cos(place), np.sin(place)]) + 0.1 * random.normal(size=(N, 2))
+    features = {"layer": np.hstack([ring, truth[:, None] + 0.3 * random.normal(size=(N, 1))])}
+    columns = {"session": [f"s{each:02d}" for each in session]}
+    rows = {}
+    for head in ("ridge", "knn"):
+        config = replace(with_probe(head), within="session", shuffles=8)
+        groups = [str(row) for row in range(N)]
+        context = context_of(features, named(truth), groups=groups, columns=columns, config=config)
+        rows[head] = row_of(made("selectivity", context), control="whole session")
+    small, large = rows["ridge"], rows["knn"]
+    assert large["score"]["value"] > 0.95, "judged by its score it would be the better probe"
+    assert large["shuffled"]["value"] > 0.85
+    assert large["selectivity"]["value"] < 0.15
+    assert small["score"]["value"] > 0.85
+    assert small["selectivity"]["value"] > 2 * large["selectivity"]["value"]
+    assert small["selectivity"]["low"] > 0.15
+    for row in rows.values():
+        assert row["score"]["value"] - row["shuffled"]["value"] == pytest.approx(row["selectivity"]["value"])
+
+
+def test_shuffled_labels_below_guessing_are_explained() -> None:
+    """Six groups of three labels: that of a group held out is rarer in training than the others."""
+    group = np.arange(N) // 20
+    truth = group % 3
+    features = {"group": 5 * np.eye(6)[group] + np.random.default_rng(6).normal(size=(N, 6))}
+    groups = [f"g{each}" for each in group]
+    result = made(
+        "selectivity", context_of(features, named(truth), groups=groups, config=replace(CONFIG, within="group"))
+    )
+    assert row_of(result, control="whole group")["shuffled"]["value"] < 0.3
+    assert "told worse than by guessing (0.33)" in result["reading"]
+    assert "each group whole" in result["reading"]
 
 
 def test_shuffles_keep_what_they_say() -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tymbal.config import digest
 from tymbal.features import Examples
-from tymbal.jobs import Worked
+from tymbal.jobs import Progress, Silent, Worked
 from tymbal.probes.config import ProbeConfig
 from tymbal.probes.diagnostics.config import DiagnoseConfig
 from tymbal.probes.pooling import CachedExamples
@@ -78,13 +78,14 @@ class FitBook:
 
 @dataclass(frozen=True)
 class Context:
-    """What every diagnostic sees: the task, the settings, the probes by name, and where to ask for fits."""
+    """What every diagnostic sees: the task, the settings, the probes by name, where to ask for fits and to tell."""
 
     task: Task
     config: DiagnoseConfig
     probes: Mapping[str, ProbeConfig]
     cached: CachedExamples
     book: FitBook = field(default_factory=FitBook)
+    progress: Progress = field(default_factory=Silent)
 
     @property
     def reference(self) -> tuple[str, ...]:
@@ -111,7 +112,7 @@ class Diagnostic:
         "folds in turn" are tested, so that every example is one.
     plan : asks the context's book for fits and returns whatever `conclude` needs to find them again.
     conclude : (context, what `plan` returned, results of all fits) -> plain values with at least "rows" (list),
-        "reading" (sentences for people) and "notes" (list of sentences).
+        "reading" (sentences for people, one line per point) and "notes" (list of sentences).
     """
 
     name: str

@@ -92,10 +92,10 @@ def _reading(rows: Sequence[Mapping[str, Any]]) -> str:
     for kind, words in (("over", "Too sure of themselves"), ("under", "Too unsure of themselves")):
         named = [str(row["probe"]) for row, each in zip(rows, sure, strict=True) if each == kind]
         if named:
-            text += f" {words}: {listed(named)}."
+            text += f"\n{words}: {listed(named)}."
     helped = [str(row["probe"]) for row in rows if _above_zero(row["nll_gain"])]
     if helped:
-        text += f" One temperature, fitted inside the training folds, helps {listed(helped)}."
+        text += f"\nOne temperature, fitted inside the training folds, helps {listed(helped)}."
     return text
 
 

@@ -224,16 +224,17 @@ def _curves(orders: Sequence[Sequence[Block]], spent: Floats) -> list[list[list[
 def _reading(rows: Sequence[Mapping[str, Any]], uniform: float, alone: float) -> str:
     best = min(rows, key=lambda row: float(row["bits"]))
     text = (
-        f"Without any sound the labels take {uniform:.0f} bits, knowing how frequent each is {alone:.0f}. "
+        f"Without any sound the labels take {uniform:.0f} bits, knowing how frequent each is {alone:.0f}.\n"
         f"Shortest code: {best['probe']}, {best['bits']:.0f} bits, compression {best['compression']:.1f} "
         f"({in_words(best['bits_per_example'])} bits per example)."
     )
     blind = [str(row["probe"]) for row in rows if not _saves(row)]
     if blind:
-        text += f" Not shown to be shorter than by frequencies: {listed(blind)}; from so few examples no label is read."
+        text += f"\nNot shown to be shorter than by frequencies: {listed(blind)}; "
+        text += "from so few examples no label is read."
     slow = [str(row["probe"]) for row in rows if _saves(row) and row["learning_bits"] > 0.5 * row["bits"]]
     if slow:
-        text += f" More than half of the bits were spent on learning in {listed(slow)}: it takes many examples."
+        text += f"\nMore than half of the bits were spent on learning in {listed(slow)}: it takes many examples."
     return text
 
 

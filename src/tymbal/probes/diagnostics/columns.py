@@ -16,6 +16,7 @@ from tymbal.errors import DataError
 from tymbal.probes.study.task import Task
 
 MOST = 6  # columns looked at unasked
+SPLIT = "group of the split"  # what is called "group" elsewhere: several columns, merged
 
 
 @dataclass(frozen=True)
@@ -39,18 +40,19 @@ class Column:
         return group, block, known
 
 
-def leaky_columns(task: Task, asked: Sequence[str] | None) -> list[Column]:
+def leaky_columns(task: Task, asked: Sequence[str] | None, label: str = "label") -> list[Column]:
     """The columns `asked` for, or those that the metadata suggest, the groups of the split and the recordings.
 
+    label : what the column of labels is called in the corpus; the table of a task calls it "label".
     Columns that draw the same lines among the examples count once, and MOST are taken. Raises DataError for a column
     that is not there.
     """
     table = task.examples.table
     if asked is not None:
-        return [_column(table, name, named_keys(table, name)) for name in asked]
-    split = (task.unit_name, tuple(task.units.tolist()))
-    found = [split, ("group of the split", tuple(task.groups.tolist()))]
-    found += [(each.name, each.keys) for each in groupings(table, "label")]
+        return [_column(table, name, named_keys(table, name, label)) for name in asked]
+    units = SPLIT if task.unit_name == "group" else task.unit_name
+    found = [(units, tuple(task.units.tolist())), (SPLIT, tuple(task.groups.tolist()))]
+    found += [(_called(each.name, label), each.keys) for each in groupings(table, "label")]
     found.append(("recording", tuple(table["recording"].to_list())))
     kept: dict[tuple[int, ...], Column] = {}
     for name, keys in found:
@@ -60,9 +62,15 @@ def leaky_columns(task: Task, asked: Sequence[str] | None) -> list[Column]:
     return list(kept.values())[:MOST]
 
 
-def named_keys(table: pl.DataFrame, name: str) -> tuple[str | None, ...]:
+def _called(name: str, label: str) -> str:
+    """A crossed grouping with the name that the column of labels has in the corpus."""
+    return TOGETHER.join(label if part == "label" else part for part in name.split(TOGETHER))
+
+
+def named_keys(table: pl.DataFrame, name: str, label: str = "label") -> tuple[str | None, ...]:
     """The values of a column, or of several joined by "+", as text (n,). Raises DataError for unknown columns."""
     parts = [name] if name in table.columns else name.split(TOGETHER)
+    parts = ["label" if part == label and part not in table.columns else part for part in parts]
     unknown = [part for part in parts if part not in table.columns]
     if unknown:
         there = [column for column, kind in table.schema.items() if not kind.is_nested()]

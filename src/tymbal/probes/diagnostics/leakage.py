@@ -19,7 +19,7 @@ from tymbal.probes.diagnostics.scored import listed, plain
 ALPHA = 0.05  # of the whole table of one test: p-values are Holm's
 LEAST_DROP = 0.03  # of accuracy, below which a significant leak is not worth a warning
 VERDICTS = {
-    "leaks": "telling the label rests on it, so keep whole values of it on one side of every split",
+    "leaks": "telling the label rests on it",
     "trace": "it can be heard, but telling the label was not seen to rest on it",
     "quiet": "nothing was found",
     "untestable": "every label occurs in one value of it alone, so the two cannot be told apart: no probe on these "
@@ -30,13 +30,23 @@ VERDICTS = {
 
 def plan(context: Context) -> list[Column]:
     """The columns; nothing is fitted."""
-    return leaky_columns(context.task, context.config.columns)
+    return leaky_columns(context.task, context.config.columns, context.config.label)
 
 
 def conclude(context: Context, columns: list[Column], found: Found) -> dict[str, Any]:
     """One row per layer and column, one per layer for the order of recording; p-values are Holm's over each kind."""
-    rows = [_row(context, layer, column) for layer in context.cached.names for column in columns]
-    orders = [_order(context, layer) for layer in context.cached.names]
+    layers, told = context.cached.names, context.progress
+    told.start("testing for leaks", len(layers) * (len(columns) + 1))
+    rows = []
+    for layer in layers:
+        for column in columns:
+            rows.append(_row(context, layer, column))
+            told.advance(1)
+    orders = []
+    for layer in layers:
+        orders.append(_order(context, layer))
+        told.advance(1)
+    told.finish()
     for name in ("leak_p", "trace_p"):
         _adjust(rows, name)
     _adjust(orders, "order_p")
@@ -55,7 +65,7 @@ def conclude(context: Context, columns: list[Column], found: Found) -> dict[str,
         "orders": orders,
         "by": _order_name(context),
         "alpha": ALPHA,
-        "reading": _reading(rows, orders, _order_name(context)),
+        "reading": _reading(rows, orders, _order_name(context), context.config.split),
         "notes": notes,
     }
 
@@ -77,6 +87,7 @@ def _row(context: Context, layer: str, column: Column) -> dict[str, Any]:
         "column": column.name,
         "values": len(set(keys)),
         "examples": len(keys),
+        "torn": _torn(keys, context.task.folds[known].tolist()),
         "ratio": None,
         "trace_p": None,
         "leak_p": None,
@@ -104,6 +115,14 @@ def _row(context: Context, layer: str, column: Column) -> dict[str, Any]:
     own = [str(keys[at]) for at in traced.rows]
     ratio = estimate_ratio(traced.observed, traced.expected, groups=own, unit_name=column.name, scale="log")
     return {**row, "ratio": plain(ratio), "trace_p": traced.p}
+
+
+def _torn(keys: Sequence[str | None], folds: Sequence[str]) -> int:
+    """How many values have examples in several folds of the split."""
+    seen: dict[str | None, set[str]] = {}
+    for key, fold in zip(keys, folds, strict=True):
+        seen.setdefault(key, set()).add(fold)
+    return sum(len(each) > 1 for each in seen.values())
 
 
 def _order_name(context: Context) -> str:
@@ -149,7 +168,7 @@ def _verdict(row: Mapping[str, Any]) -> str:
     return "trace" if row["trace_p_holm"] <= ALPHA else "quiet"
 
 
-def _reading(rows: Sequence[Mapping[str, Any]], orders: Sequence[Mapping[str, Any]], by: str) -> str:
+def _reading(rows: Sequence[Mapping[str, Any]], orders: Sequence[Mapping[str, Any]], by: str, split: str) -> str:
     parts = []
     for column in dict.fromkeys(row["column"] for row in rows):
         own = [row for row in rows if row["column"] == column]
@@ -164,7 +183,7 @@ def _reading(rows: Sequence[Mapping[str, Any]], orders: Sequence[Mapping[str, An
                 text += (
                     f"; in {worst['layer']} the nearest other recording tells the label {worst['nearest_right']:.2f} "
                     f"of the time, {worst['other_right']:.2f} when it may not be of the same {column} "
-                    f"({worst['expected_right']:.2f} expected of values drawn at random)"
+                    f"({worst['expected_right']:.2f} expected of values drawn at random). {_kept(worst, split)}"
                 )
             parts.append(text + ".")
     traced = [row["layer"] for row in orders if row["order_p_holm"] is not None and row["order_p_holm"] <= ALPHA]
@@ -175,7 +194,17 @@ def _reading(rows: Sequence[Mapping[str, Any]], orders: Sequence[Mapping[str, An
         )
     elif any(row["order_p"] is not None for row in orders):
         parts.append(f"Order by {by}: no trace.")
-    return " ".join(parts)
+    return "\n".join(parts)
+
+
+def _kept(row: Mapping[str, Any], split: str) -> str:
+    """Whether the split's folds keep whole values of a column that leaks."""
+    if not row["torn"]:
+        return f"Split {split!r} keeps its values whole"
+    return (
+        f"Split {split!r} has {row['torn']} of its {row['values']} values in several folds: scores hold for values "
+        "that were trained on. For new ones split by it"
+    )
 
 
 def _drop(row: Mapping[str, Any]) -> float:

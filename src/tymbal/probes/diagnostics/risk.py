@@ -140,15 +140,16 @@ def _judge(terms: Mapping[str, Mapping[str, Any]], guess: float | None) -> dict[
 
 def _reading(rows: Sequence[Mapping[str, Any]]) -> str:
     best = min(rows, key=lambda row: float(row["test_error"]["value"]))
-    text = f"Least test error: {best['probe']}, {in_words(best['test_error'])}."
+    text = f"Least test error: {best['probe']}, {in_words(best['test_error'])}"
+    text += "." if best["guessing_error"] is None else f"; guessing gives {best['guessing_error']:.2f}."
     if len(rows) > 1:
         text += " That is the least of several on test examples, so a little too good: let tymbal probe pick."
     for term in TERMS:
         named = [str(row["probe"]) for row in rows if row["largest"] == term]
         if named:
-            text += f" Mostly {term.replace('_', ' ')} in {listed(named)}: {MEANING[term]}."
+            text += f"\nMostly {term.replace('_', ' ')} in {listed(named)}: {MEANING[term]}."
     blind = [str(row["probe"]) for row in rows if row["no_better_than_guessing"]]
-    return text + (f" Guessing is not beaten beyond doubt by {listed(blind)}." if blind else "")
+    return text + (f"\nGuessing is not beaten beyond doubt by {listed(blind)}." if blind else "")
 
 
 RISK = Diagnostic("risk", "Where the error comes from", "always", plan, conclude)

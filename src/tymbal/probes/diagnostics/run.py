@@ -9,7 +9,7 @@ import tymbal
 from tymbal.config import digest, to_plain
 from tymbal.corpus import Corpus
 from tymbal.features import FeatureStore
-from tymbal.jobs import Progress, make_executor, write_json
+from tymbal.jobs import Progress, Silent, make_executor, write_json
 from tymbal.probes.diagnostics.base import Context, DiagnosticWork, Found
 from tymbal.probes.diagnostics.config import DiagnoseConfig
 from tymbal.probes.diagnostics.registry import get_diagnostic
@@ -43,14 +43,15 @@ def diagnose(
     chosen = {name: get_diagnostic(name) for name in config.diagnostics}
     out = Path(out)
     task = make_task(corpus, store, config.study())
-    context = Context(task, config, config.probes(store.layers), CachedExamples(task.examples))
+    told = progress or Silent()
+    context = Context(task, config, config.probes(store.layers), CachedExamples(task.examples), progress=told)
     planned = {name: each.plan(context) for name, each in chosen.items()}
     reading = {"always", "folds in turn"} if context.several_folds else {"always"}
     identity = digest({"diagnose": config, "task": task.digest, "probes": context.probes})
     earlier = 0
     if any(each.reads_test in reading for each in chosen.values()):
         earlier = log_reading(corpus.path, config.study(), task, identity)
-    found = _fit(context, out / FOLDER, workers, progress)
+    found = _fit(context, out / FOLDER, workers)
     results = {
         "task": _task_row(task, config, earlier),
         "config": to_plain(config),
@@ -72,7 +73,7 @@ def diagnose(
     return results
 
 
-def _fit(context: Context, folder: Path, workers: int | None, progress: Progress | None) -> Found:
+def _fit(context: Context, folder: Path, workers: int | None) -> Found:
     task, book = context.task, context.book
     fits: list[Fit] = list(book.fits.values())
     if not fits:
@@ -81,7 +82,8 @@ def _fit(context: Context, folder: Path, workers: int | None, progress: Progress
     kept = FitFolder(folder, digest([task.digest, task.labels]))
     with SharedExamples(task.examples, executor.workers, folder) as shared:
         work = DiagnosticWork(shared, context.reference, task.groups.tolist(), task.labels, book.relabelled)
-        return fit_all(fits, work, kept, executor=executor, title="fitting for the diagnosis", progress=progress)
+        title = "fitting for the diagnosis"
+        return fit_all(fits, work, kept, executor=executor, title=title, progress=context.progress)
 
 
 def _task_row(task: Task, config: DiagnoseConfig, earlier: int) -> dict[str, Any]:

@@ -16,10 +16,11 @@ import numpy as np
 from tymbal.evaluation import contrast, estimate, measure
 from tymbal.probes.diagnostics.base import Context, Diagnostic, Found, LabelledFit
 from tymbal.probes.diagnostics.columns import Column, leaky_columns
-from tymbal.probes.diagnostics.scored import Part, in_words, listed, plain
+from tymbal.probes.diagnostics.scored import Part, chance_level, in_words, listed, plain
 from tymbal.training import derive_seed
 
 EVERYWHERE = "everywhere"
+BELOW = 0.02  # of the metric, by which shuffled labels must be told worse than guessing for a word about it
 LEAST_VARIED = 0.5  # share of examples whose group holds other labels too, below which shuffling inside changes little
 
 
@@ -44,7 +45,7 @@ def controls(context: Context) -> list[Control]:
     config, reference = context.config, np.asarray(context.reference)
     everywhere = [_seed(context, EVERYWHERE, number).permutation(reference) for number in range(config.shuffles)]
     made = [Control(EVERYWHERE, tuple(tuple(labels.tolist()) for labels in everywhere))]
-    columns = leaky_columns(context.task, None if config.within is None else [config.within])
+    columns = leaky_columns(context.task, None if config.within is None else [config.within], config.label)
     if columns:
         made.append(_control(context, columns[0]))
     return made
@@ -125,7 +126,10 @@ def plan(context: Context) -> tuple[list[Control], dict[str, Asked]]:
 
 
 def conclude(context: Context, planned: tuple[list[Control], dict[str, Asked]], found: Found) -> dict[str, Any]:
-    """One row per probe and control: both scores, their difference with its interval, p among the shuffles."""
+    """One row per probe and control: both scores, their difference with its interval, p among the shuffles.
+
+    The score on shuffled labels is that of all shuffles together; "low" and "high" are the shuffles' own extremes.
+    """
     made, asked = planned
     rows = [_row(context, name, control, fits, found) for name, fits in asked.items() for control in made]
     notes = [
@@ -166,7 +170,12 @@ def _row(context: Context, probe: str, control: Control, asked: Asked, found: Fo
         "probe": probe,
         "control": control.name,
         "score": plain(score),
-        "shuffled": {"mean": float(np.mean(values)), "low": min(values), "high": max(values)},
+        "shuffled": {
+            "value": measure(metric, all_drawn.reference, all_drawn.given),
+            "low": min(values),
+            "high": max(values),
+        },
+        "guessing": chance_level(metric, real.truth),
         "selectivity": plain(selectivity),
         "p": (1 + as_good) / (1 + len(values)),
     }
@@ -179,8 +188,8 @@ def _reading(rows: Sequence[Mapping[str, Any]]) -> str:
         own = [row for row in rows if row["control"] == control]
         best = max(own, key=lambda row: float(row["selectivity"]["value"]))
         text = (
-            f"Labels shuffled {control}: most selective is {best['probe']}, "
-            f"{in_words(best['score'])} on the labels, {best['shuffled']['mean']:.2f} on shuffled ones, "
+            f"{_how(control)}: most selective is {best['probe']}, "
+            f"{in_words(best['score'])} on the labels, {best['shuffled']['value']:.2f} on shuffled ones, "
             f"selectivity {in_words(best['selectivity'], sign=True)}."
         )
         unshown = [str(row["probe"]) for row in own if row["selective"] is False]
@@ -188,8 +197,20 @@ def _reading(rows: Sequence[Mapping[str, Any]]) -> str:
             text += f" Not shown to read more than shuffled labels allow: {listed(unshown)}."
         if control.startswith("within ") and len(unshown) == len(own):
             text += f" What these probes read is no more than what the {control.removeprefix('within ')} tells."
+        guess = best["guessing"]
+        if guess is not None and max(row["shuffled"]["value"] for row in own) < guess - BELOW:
+            text += (
+                f" Shuffled labels are told worse than by guessing ({guess:.2f}): with few groups of a label, one that "
+                "is held out is missing in training. The real score is lowered alike."
+            )
         parts.append(text)
-    return " ".join(parts)
+    return "\n".join(parts)
+
+
+def _how(control: str) -> str:
+    if control.startswith("whole "):
+        return f"Labels exchanged, each {control.removeprefix('whole ')} whole"
+    return f"Labels shuffled {control}"
 
 
 SELECTIVITY = Diagnostic("selectivity", "Real against shuffled labels", "always", plan, conclude)

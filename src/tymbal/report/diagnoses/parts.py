@@ -106,15 +106,15 @@ def selectivity(found: Diagnosis) -> Markup:
                 row["probe"],
                 row["control"],
                 estimate(row["score"], at("score"), units=False),
-                tag("span", datum(drawn["mean"], source=at("shuffled", "mean")), span, class_="estimate"),
+                tag("span", datum(drawn["value"], source=at("shuffled", "value")), span, class_="estimate"),
                 strip(row["selectivity"], reach=reach),
                 estimate(row["selectivity"], at("selectivity"), units=False, sign=True),
             ]
         )
     header: list[Child] = ["probe", "shuffled", "on the labels", "on shuffled labels", "", "selectivity"]
     lead = f"{metric_title(result['metric']).capitalize()} on the labels, and what the same probes reach on the same "
-    lead += "labels shuffled (mean, lowest to highest). An interval that crosses the upright line shows no reading "
-    lead += f"beyond what the shuffled labels allow. The strips span ±{rounded(reach, 2)}."
+    lead += "labels shuffled (all together, lowest to highest). An interval that crosses the upright line shows no "
+    lead += f"reading beyond what the shuffled labels allow. The strips span ±{rounded(reach, 2)}."
     block = table(header, rows, caption="Selectivity", class_="diagnosis")
     return _section("selectivity", result, lead, [block])
 
@@ -193,7 +193,7 @@ def _section(anchor: str, result: Mapping[str, Any], lead: str, blocks: list[Chi
     return section(
         f"diagnosis-{anchor}",
         str(result["title"]),
-        tag("p", str(result["reading"]), class_="reading"),
+        [tag("p", line, class_="reading") for line in str(result["reading"]).split("\n")],
         tag("p", lead, class_="lead"),
         blocks,
         tag("details", tag("summary", "How this was made"), tag("ul", notes)) if notes else None,
