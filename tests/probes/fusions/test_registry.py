@@ -28,6 +28,9 @@ def test_unknown_fusions_and_options_are_named() -> None:
         build_fusion("hierarchical_convolution", (3, 3), 12, {"kernel": 4})
     with pytest.raises(UsageError, match="8 heads do not divide width 12"):
         build_fusion("layer_router", (3, 3), 12, {})
+    for name in ("weighted_sum", "normed_sum", "surface", "layer_router"):
+        with pytest.raises(UsageError, match=r"rate_multiplier is 0.*above 0"):
+            build_fusion(name, (3, 3), 16, {"rate_multiplier": 0})
 
 
 @pytest.mark.parametrize("name", sorted(FUSIONS))
@@ -44,7 +47,7 @@ def test_the_weighted_sum_of_the_paper_projects_only_what_is_narrower() -> None:
     assert (fusion.width, len(fusion.adapters)) == (6, 1)
     assert sum(parameter.numel() for parameter in fusion.parameters()) == 3 + 4 * 6 + 6
     plain = build_fusion("weighted_sum", (6, 6), 128, {"adapters": "where_needed", "standardise": False})
-    assert [name for name, _ in plain.named_parameters()] == ["logits"]
+    assert [name for name, _ in plain.named_parameters()] == ["weighting.raw"]
     x = torch.randn(2, 12)
     torch.testing.assert_close(plain(x), (x[:, :6] + x[:, 6:]) / 2)
 
@@ -115,9 +118,10 @@ def test_probes_saved_before_fusions_had_names_still_load(tmp_path) -> None:
     probe = Probe(head="attention", dim=8, training=QUICK).fit(examples, labels, groups=groups)
     tensors, state = read_tensors(probe.save(tmp_path / "new"), mend="")
     assert {name for name in tensors if name.startswith("fusion.")} == {
-        "fusion.center", "fusion.scale", "fusion.logits", "fusion.adapters.0.weight", "fusion.adapters.0.bias",
+        "fusion.center", "fusion.scale", "fusion.weighting.raw", "fusion.adapters.0.weight", "fusion.adapters.0.bias",
         "fusion.adapters.1.weight", "fusion.adapters.1.bias",
     }  # fmt: skip
     del state["config"]["fusion"], state["config"]["fusion_options"]
+    tensors["fusion.logits"] = 8 * tensors.pop("fusion.weighting.raw")  # layer weights had no multiplier then
     write_tensors(tmp_path / "old", tensors, state)
     assert np.array_equal(Probe.load(tmp_path / "old").predict_proba(examples), probe.predict_proba(examples))

@@ -47,9 +47,9 @@ def twin(fusion: Fusion, x: Array) -> Array:
     whole = slow.standardised(x, fusion.center.numpy(), fusion.scale.numpy())
     layers = np.split(whole, np.cumsum(fusion.dims)[:-1])
     if isinstance(fusion, WeightedSum):
-        return slow.weighted_sum(layers, maps_of(fusion), fusion.logits.detach().numpy())
+        return slow.weighted_sum(layers, maps_of(fusion), fusion.weighting.logits().detach().numpy())
     if isinstance(fusion, LayerRouter):
-        return slow.layer_router(layers, maps_of(fusion), fusion.logits.detach().numpy())
+        return slow.layer_router(layers, maps_of(fusion), fusion.weighting.logits().detach().numpy())
     if isinstance(fusion, Concatenation):
         own = fusion.projection
         return slow.apply(None if own is None else (own.weight.detach().numpy(), own.bias.detach().numpy()), whole)
@@ -105,14 +105,14 @@ def test_gradients_of_layer_weights_are_those_of_differences(name: str, even: bo
     def slowly() -> float:
         return float((np.array([[twin(fusion, frame) for frame in example] for example in values]) * mix).sum())
 
-    weights, step = fusion.logits.data.view(-1), 1e-6
+    weights, step = fusion.weighting.raw.data, 1e-6
     for index in range(len(weights)):
         sides = []
         for sign in (1, -1):
             weights[index] += sign * step
             sides.append(slowly())
             weights[index] -= sign * step
-        found = float(fusion.logits.grad.view(-1)[index])
+        found = float(fusion.weighting.raw.grad[index])
         assert found == pytest.approx((sides[0] - sides[1]) / (2 * step), rel=1e-4, abs=1e-6)
 
 

@@ -16,8 +16,8 @@ def fusion_of(dims: tuple[int, ...], width: int | None, seed: int) -> WeightedSu
         fusion = WeightedSum(dims, width).double()
         fusion.center.copy_(torch.randn(sum(dims)))
         fusion.scale.copy_(torch.rand(sum(dims)) + 0.5)
-        if fusion.logits is not None:
-            torch.nn.init.normal_(fusion.logits)
+        if fusion.weighting is not None:
+            torch.nn.init.normal_(fusion.weighting.raw, std=0.2)
     return fusion
 
 
@@ -25,7 +25,7 @@ def reference(fusion: WeightedSum, values: np.ndarray) -> np.ndarray:
     cuts = np.cumsum(fusion.dims)[:-1]
     maps = [(adapter.weight.detach().numpy(), adapter.bias.detach().numpy()) for adapter in fusion.adapters]
     maps = maps * len(fusion.dims) if len(maps) == 1 else maps
-    w = np.zeros(1) if fusion.logits is None else fusion.logits.detach().numpy()
+    w = np.zeros(1) if fusion.weighting is None else fusion.weighting.logits().detach().numpy()
     parts = [np.split(array, cuts, axis=-1) for array in (values, fusion.center.numpy(), fusion.scale.numpy())]
     return slow.fuse(*parts, maps, w)
 
@@ -38,7 +38,7 @@ def test_fusion_is_its_slow_twin_gradients_too(dims: list[int], width: int, seed
     values = np.random.default_rng(seed).normal(size=shape)
     found = fusion(torch.from_numpy(values))
     np.testing.assert_allclose(found.detach().numpy(), reference(fusion, values), rtol=1e-9, atol=1e-9)
-    if fusion.logits is None:
+    if fusion.weighting is None:
         return
     mix = torch.from_numpy(np.random.default_rng(seed + 1).normal(size=tuple(found.shape)))
     (found * mix).sum().backward()
@@ -47,10 +47,10 @@ def test_fusion_is_its_slow_twin_gradients_too(dims: list[int], width: int, seed
         sides = []
         for sign in (1, -1):
             with torch.no_grad():
-                fusion.logits[index] += sign * step
+                fusion.weighting.raw[index] += sign * step
                 sides.append((reference(fusion, values) * mix.numpy()).sum())
-                fusion.logits[index] -= sign * step
-        assert fusion.logits.grad[index] == pytest.approx((sides[0] - sides[1]) / (2 * step), rel=1e-4, abs=1e-6)
+                fusion.weighting.raw[index] -= sign * step
+        assert fusion.weighting.raw.grad[index] == pytest.approx((sides[0] - sides[1]) / (2 * step), rel=1e-4, abs=1e-6)
 
 
 def test_weights_start_even_and_sum_to_one() -> None:

@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from tymbal.errors import UsageError
 from tymbal.probes.fusions.base import AffineFusion, FusionKind, adapters_for
+from tymbal.probes.fusions.layer_weights import LayerWeights, LayerWeightsOptions
 
 
 @dataclass(frozen=True)
-class LayerRouterOptions:
-    """heads : parts of the stream with layer weights of their own; the width of the probe must divide by them."""
+class LayerRouterOptions(LayerWeightsOptions):
+    """heads : parts of the stream with layer weights of their own; the width of the probe must divide by them.
+    rate_multiplier : how many times as fast as all other parameters the layer weights learn."""
 
     heads: int = 8
 
@@ -28,18 +30,19 @@ class LayerRouter(AffineFusion):
 
     def __init__(self, dims: tuple[int, ...], width: int, options: LayerRouterOptions) -> None:
         super().__init__(dims, width)
+        self.heads = options.heads
         if options.heads < 1 or width % options.heads:
             raise UsageError(
                 f"{options.heads} heads do not divide width {width}",
                 where="layer_router",
                 mend="Change heads in fusion_options, or dim.",
             )
-        self.logits = nn.Parameter(torch.zeros(options.heads, len(dims)))
+        self.weighting = LayerWeights(len(dims), options, options.heads)
         self.adapters = adapters_for(dims, width)
 
     def routes(self) -> Tensor:
         """Weights (heads, layers), rows summing to 1."""
-        return torch.softmax(self.logits, dim=1)
+        return torch.as_tensor(self.weighting())
 
     def weights(self) -> Tensor:
         """The heads' weights on average."""
@@ -55,7 +58,7 @@ class LayerRouter(AffineFusion):
 
     def affine(self) -> tuple[Tensor, Tensor]:
         """Every row of the projections with the weights of its head."""
-        rows = self.routes().repeat_interleave(self.width // len(self.logits), dim=0)  # (width, layers)
+        rows = self.routes().repeat_interleave(self.width // self.heads, dim=0)  # (width, layers)
         blocks, offset = [], torch.zeros_like(rows[:, 0])
         for index, scale in enumerate(torch.split(self.scale, list(self.dims))):
             adapter = self.adapters[index if len(self.adapters) > 1 else 0]

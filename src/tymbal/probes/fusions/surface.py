@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from tymbal.probes.fusions.base import FusionKind, NoOptions
-from tymbal.probes.fusions.weighted_sum import WeightedSum
+from tymbal.probes.fusions.base import FusionKind
+from tymbal.probes.fusions.layer_weights import LayerWeightsOptions
+from tymbal.probes.fusions.weighted_sum import WeightedSum, WeightedSumOptions
 
 
-def _build(dims: tuple[int, ...], width: int, _: NoOptions) -> WeightedSum:
+def _build(dims: tuple[int, ...], width: int, options: LayerWeightsOptions) -> WeightedSum:
     """The weighted sum of the two ends, after surface fusion (Liu et al. 2021, arXiv 2012.14768), which joins the
     embedding layer and the top layer of an encoder. The layers between are not even read."""
-    return WeightedSum(dims, width)
+    return WeightedSum(dims, width, WeightedSumOptions(options.rate_multiplier))
 
 
-SURFACE = FusionKind("surface", NoOptions, _build, ends=True)
+SURFACE = FusionKind("surface", LayerWeightsOptions, _build, ends=True)

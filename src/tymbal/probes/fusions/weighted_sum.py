@@ -10,17 +10,19 @@ import torch
 from torch import Tensor, nn
 
 from tymbal.probes.fusions.base import AffineFusion, FusionKind
+from tymbal.probes.fusions.layer_weights import LayerWeights, LayerWeightsOptions
 
 
 @dataclass(frozen=True)
-class WeightedSumOptions:
+class WeightedSumOptions(LayerWeightsOptions):
     """Settings of the weighted sum.
 
+    rate_multiplier : how many times as fast as all other parameters the layer weights learn.
     adapters : "shared": every layer is projected to the width of the probe, layers of equal size by the same matrix,
         as nothing but their content tells them apart then; "where_needed": the stream is as wide as the widest layer
         and only narrower ones are projected.
     standardise : every value is standardised by the training examples first.
-    "where_needed" without standardising is the fusion of arXiv 2605.10494 to the letter.
+    "where_needed" without standardising, multiplier 1, is the fusion of arXiv 2605.10494 to the letter.
     """
 
     adapters: Literal["shared", "where_needed"] = "shared"
@@ -60,7 +62,7 @@ def mix(values: Tensor, scale: Tensor, offset: Tensor) -> Tensor:
 
 
 class WeightedSum(AffineFusion):
-    """z = sum over layers l of softmax(w)_l (P_l x_l + b_l), w starting at 0 so that all layers weigh alike.
+    """z = sum over layers l of softmax(w)_l (P_l x_l + b_l), w starting at 0 so that all weigh alike.
 
     The fusion of ESP's multi-layer probes (arXiv 2605.10494, section on probes), with the normalisation before the
     projection; interpolation to one time axis is linear and so done beforehand (`probes.pooling`). One layer needs
@@ -78,7 +80,7 @@ class WeightedSum(AffineFusion):
             raise ValueError("several layers need a width to be projected to")
         lazy = options.adapters == "where_needed"
         super().__init__(dims, max(dims) if lazy or width is None else width, standardises=options.standardise)
-        self.logits = nn.Parameter(torch.zeros(len(self.dims))) if len(self.dims) > 1 else None
+        self.weighting = LayerWeights(len(self.dims), options) if len(self.dims) > 1 else None
         self.even = len(set(self.dims)) == 1
         if lazy or width is None:
             self.adapted = tuple(size != self.width for size in self.dims)
@@ -89,9 +91,7 @@ class WeightedSum(AffineFusion):
 
     def weights(self) -> Tensor:
         """The layers' weights, shape (layers,), summing to 1."""
-        if self.logits is None:
-            return torch.ones_like(self.scale[:1])
-        return torch.softmax(self.logits, dim=0)
+        return torch.ones_like(self.scale[:1]) if self.weighting is None else torch.as_tensor(self.weighting())
 
     def reduce(self, values: Tensor) -> Tensor:
         """Layers of one size are summed before they are projected: the projection then is paid once, not per layer."""
