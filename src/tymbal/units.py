@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from tymbal.errors import UsageError
 
+TIE = 1e-6  # of a frame: times that equal a centre or a half to rounding count as equal, a day into a recording too
+
 
 def to_samples(seconds: float, sample_rate_hz: float) -> int:
     """Number of samples nearest to `seconds`, halves rounded up; the one rounding rule of the house."""
@@ -63,7 +65,7 @@ class FrameGrid:
 
     def frame_at(self, time_s: float) -> int:
         """The frame whose centre is nearest to `time_s`, halves rounded up; may be negative or past the end."""
-        return math.floor(self.position(time_s) + 0.5)
+        return math.floor(self.position(time_s) + 0.5 + TIE)
 
     def position(self, time_s: float) -> float:
         """`time_s` as a fractional frame number: position(center_s(i)) == i."""
@@ -91,11 +93,8 @@ class FrameGrid:
 
         Neighbouring spans share no frame and miss none, whatever the rounding of their common bound.
         """
-        tolerance = (
-            1e-6  # of a frame: a centre that equals a bound to rounding counts as equal, a day into a recording too
-        )
-        start = min(max(0, math.ceil(self.position(onset_s) - tolerance)), frames)
-        stop = min(frames, math.ceil(self.position(offset_s) - tolerance))
+        start = min(max(0, math.ceil(self.position(onset_s) - TIE)), frames)
+        stop = min(frames, math.ceil(self.position(offset_s) - TIE))
         return slice(start, max(start, stop))
 
     def shifted(self, by_s: float) -> FrameGrid:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.features.toys import ToyConfig, ToyEncoder, make_corpus, noise, small_corpus
 from tests.reference.features import all_frames, bin_means, event_frames
@@ -40,6 +40,7 @@ times = st.integers(0, 5300).map(lambda ms: ms / 1000)
 
 
 @settings(max_examples=80, deadline=None)
+@example("a.wav", 0.08, 0.099, None)  # half-way between two frames
 @given(st.sampled_from(sorted(LENGTHS)), times, times, st.none() | st.integers(1, 9))
 def test_frames_equal_the_slow_twin(
     store: FeatureStore, recording: str, one: float, two: float, frames: int | None

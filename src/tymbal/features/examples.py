@@ -285,7 +285,7 @@ class _Finder:
                 continue
             frame = grid.span(middle, middle, rows.stop - rows.start).start
             center = grid.center_s(frame)
-            if best is None or abs(center - middle) < abs(best[1] - middle):
+            if best is None or abs(center - middle) <= abs(best[1] - middle) + 1e-9:
                 best = (rows.start + frame, center)
         return best
 

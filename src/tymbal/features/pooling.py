@@ -53,7 +53,8 @@ def pool_event(
         start, stop = cuts[index], cuts[index + 1]
         if start == stop:
             middle = onset_s + width * (index + 0.5)
-            start = int(np.abs(centers_s - middle).argmin())
+            apart = np.abs(centers_s - middle)
+            start = int(np.flatnonzero(apart <= apart.min() + 1e-9)[-1])  # the later of two, as FrameGrid.frame_at
             if abs(centers_s[start] - middle) > reach:
                 continue
             stop = start + 1
