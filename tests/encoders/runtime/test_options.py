@@ -17,8 +17,9 @@ from tymbal.errors import EncoderError, MissingExtraError, UsageError
 
 LOW = ("bfloat16", "int8", "int8-bfloat16")
 LOWERED = {
-    "bfloat16": {"ast", "bagnet", "beats", "birdmae", "cnn14", "data2vec", "eat", "efficientnet", "hubert", "wav2vec2"},
-    "int8": {"ast", "beats", "birdmae", "data2vec", "eat", "hubert", "wav2vec2"},
+    "bfloat16": {"ast", "bagnet", "beats", "birdmae", "cnn14", "data2vec", "eat", "efficientnet", "hubert", "wav2vec2"}
+    | {"melcnn", "meltransformer"},
+    "int8": {"ast", "beats", "birdmae", "data2vec", "eat", "hubert", "meltransformer", "wav2vec2"},
 }
 LOWERED["int8-bfloat16"] = LOWERED["int8"]
 CASES = [(name, precision) for precision in LOW for name in sorted(LOWERED[precision])]
