@@ -28,6 +28,7 @@ VERBS = {  # verb -> the module with the function of that name; loaded when it i
     "synth": "Make scenes with known truth, as a corpus or pictures.",
     "sweep": "Fit every probe of a plan: tasks, encoders, layers, heads, rates, seeds.",
     "bench": "Run a public benchmark from its own download, published numbers beside ours.",
+    "reproduce": "A published study as one command, on whatever of its weights and sets is there.",
     "report": "Draw a run as one self-contained HTML page.",
     "demo": "The whole road on the recordings that ship with Tymbal.",
     "doctor": "Say what is installed, what is missing and how fast this machine is.",

@@ -1,0 +1,48 @@
+"""A published study as one command: what is there of it, what it costs, and its results beside the published ones."""
+
+from tymbal.benchmarks.reproduce.cost import Facts, Work
+from tymbal.benchmarks.reproduce.models import FLOOR, MODELS, AtHand, Model
+from tymbal.benchmarks.reproduce.plan import StudyPlan, places, plan_study, where_from
+from tymbal.benchmarks.reproduce.preset import (
+    CLAIMS,
+    DEPARTURES,
+    HEADS,
+    LAYERS,
+    NO_FINE_TUNING,
+    PAPER,
+    PAPER_PROBE,
+    PAPER_TRAINING,
+    SIZES,
+    SOURCE,
+    TASKS,
+    family_of,
+    paper_config,
+    study_sets,
+)
+
+__all__ = [
+    "CLAIMS",
+    "DEPARTURES",
+    "FLOOR",
+    "HEADS",
+    "LAYERS",
+    "MODELS",
+    "NO_FINE_TUNING",
+    "PAPER",
+    "PAPER_PROBE",
+    "PAPER_TRAINING",
+    "SIZES",
+    "SOURCE",
+    "TASKS",
+    "AtHand",
+    "Facts",
+    "Model",
+    "StudyPlan",
+    "Work",
+    "family_of",
+    "paper_config",
+    "places",
+    "plan_study",
+    "study_sets",
+    "where_from",
+]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -13,9 +15,11 @@ from tymbal.encoders.fetch import weights_directory
 from tymbal.encoders.known import BY_NAME, KnownCheckpoint
 from tymbal.encoders.registry import create_encoder, encoder_class
 from tymbal.encoders.source import open_encoder
+from tymbal.errors import UsageError
 
 RandomWeights = Literal["no", "full", "tiny"]
 FLOOR = "random weights: a floor"
+NOT_IN_TIME = ("cls",)  # layers that are one value for the whole segment: no probe over time is put on them
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,12 @@ class AtHand:
         return self.model.name + words.get(self.weights, "")
 
     @property
+    def folder(self) -> str:
+        """Where its results lie below those of the study: other weights, another folder."""
+        words = {"random": "-random", "random, tiny": "-random-tiny"}
+        return self.model.name + words.get(self.weights, "")
+
+    @property
     def get_it(self) -> str:
         """Where its file is had by hand."""
         known = self.model.known
@@ -94,6 +104,27 @@ def blank(model: Model, *, tiny: bool = False) -> Encoder:
             return encoder_class(model.known.encoder).tiny().freeze()
         config: dict[str, Any] = dict(model.known.config)
         return create_encoder(model.known.encoder, **config)
+
+
+def stored_layers(encoder: Encoder) -> tuple[str, ...]:
+    """The layers that the study embeds; the last of them is its "last layer"."""
+    return tuple(spec.name for spec in encoder.layers if spec.name not in NOT_IN_TIME)
+
+
+def study_models(names: Sequence[str] = ()) -> tuple[Model, ...]:
+    """The encoders of the study, or those named, in its order; capitals do not matter. UsageError for unknown names."""
+    known = {model.name.lower(): model for model in MODELS}
+    wanted = [name.lower() for name in names]
+    for name in names:
+        if name.lower() not in known:
+            near = difflib.get_close_matches(name.lower(), known, n=1)
+            raise UsageError(
+                f"the study has no encoder {name!r}",
+                parameter="models",
+                allowed=", ".join(model.name for model in MODELS),
+                mend=f"Did you mean {known[near[0]].name!r}?" if near else None,
+            )
+    return tuple(model for name, model in known.items() if not wanted or name in wanted)
 
 
 def look_for(models: tuple[Model, ...], folder: Path | None, random_weights: RandomWeights) -> tuple[AtHand, ...]:

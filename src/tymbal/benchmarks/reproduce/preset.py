@@ -41,7 +41,7 @@ PAPER_TRAINING = TrainingConfig(
 PAPER_PROBE = ProbeConfig(
     statistics=("mean",),
     fusion="weighted_sum",
-    fusion_options={"adapters": "where_needed", "standardise": False},
+    fusion_options={"adapters": "where_needed", "standardise": False, "rate_multiplier": 1.0},
     training=PAPER_TRAINING,
 )
 PAPER_OPTIONS: dict[str, dict[str, Any]] = {"linear": {"dropout": 0.0}, "self_attention": {"heads": 8, "dropout": 0.3}}
@@ -57,6 +57,7 @@ DEPARTURES = (
     "which sets the paper averages over is not stated to our knowledge: those of the same group's suite are taken "
     "(11 of BEANS, 7 of BirdSet)",
 )
+SIZES = ("BEANS's own scripts fetch about 300 GB in all, and need SoX and a Kaggle login",)
 NO_FINE_TUNING = "fine-tuning, the paper's upper bound, is not run here"
 
 

@@ -1,0 +1,212 @@
+"""`tymbal reproduce`: a published study as one command, on whatever of its weights and sets is there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from tymbal.cli.common import EXIT_OK, Json, Quiet, Workers, say, say_json, say_table
+
+if TYPE_CHECKING:
+    from tymbal.benchmarks.reproduce import StudyPlan, Work
+
+
+def reproduce(
+    study: Literal["probing"],
+    *,
+    data: Path,
+    out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None,
+    weights: Path | None = None,
+    dry_run: Annotated[bool, Parameter(negative="")] = False,
+    random_weights: Literal["no", "full", "tiny"] = "no",
+    tasks: str = "",
+    models: str = "",
+    frames: int = 0,
+    epochs: int | None = None,
+    workers: Workers = 1,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> int:
+    """Seven encoders, last and all layers, linear and attention probes, on BEANS and BirdSet (arXiv 2605.10494).
+
+    Parameters
+    ----------
+    study
+        probing.
+    data
+        Folder with beans/ and birdset/, each as its own download leaves it.
+    out
+        Folder for corpora, features, fits and results; run it again and it goes on where it stopped.
+    weights
+        Folder of the published checkpoints, beside $TYMBAL_WEIGHTS. Nothing is fetched.
+    dry_run
+        Say what is there, what is missing and where to get it, and what it would cost; do nothing.
+    random_weights
+        Take encoders whose weights are missing with random ones, in full size or tiny: a floor, not a result.
+    tasks
+        Sets, beans or birdset, with commas between them; by default all.
+    models
+        Encoders with commas between them; by default all seven.
+    frames
+        Time bins that every example is pooled to; 0 keeps every frame, as the paper does.
+    epochs
+        Epochs of every probe; by default the paper's 50.
+    """
+    from tymbal.benchmarks.reproduce import plan_study
+    from tymbal.errors import UsageError
+
+    if not dry_run:
+        raise UsageError("the run itself is not built yet", mend="Look at the plan with --dry-run.")
+    plan = plan_study(
+        data,
+        out,
+        weights=weights,
+        random_weights=random_weights,
+        tasks=_names(tasks),
+        models=_names(models),
+        frames=frames or None,
+        epochs=epochs,
+    )
+    if json:
+        say_json(plan.record())
+    elif not quiet:
+        _tell_plan(plan, result=True)
+    return EXIT_OK
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _tell_plan(plan: StudyPlan, *, result: bool) -> None:
+    from tymbal.benchmarks.reproduce import DEPARTURES, NO_FINE_TUNING, PAPER
+
+    say(
+        f"The probing study ({PAPER}): {_count(plan.models, 'encoder')} × last, all layers × linear, attention × "
+        f"{_count(plan.verified, 'set')} = {plan.probes} probes of {plan.config.probe.training.epochs} epochs.",
+        result=result,
+    )
+    say(
+        f"Here now: {sum(at.trained for at in plan.models)} of {len(plan.models)} encoders with their weights, "
+        f"{len(plan.ready)} of {len(plan.verified)} sets, {len(plan.to_run) * plan.fits} probes can be run.",
+        result=result,
+    )
+    _tell_models(plan, result)
+    _tell_sets(plan, result)
+    _tell_cost(plan, result)
+    say(result=result)
+    say(f"Not the paper to the letter ({NO_FINE_TUNING}):", result=result)
+    for departure in DEPARTURES:
+        say(f"  {departure}", result=result)
+
+
+def _tell_models(plan: StudyPlan, result: bool) -> None:
+    from tymbal.benchmarks.reproduce import FLOOR
+    from tymbal.encoders.fetch import WEIGHTS_VARIABLE, weights_directory
+
+    words = {"random": FLOOR, "random, tiny": f"{FLOOR}, tiny"}
+    rows = [
+        [
+            at.model.name,
+            at.model.kind,
+            words.get(at.weights, at.weights),
+            "-" if each.encode_cpu_h is None else _hours(each.encode_cpu_h),
+            f"{each.stored_gb:.2g} GB",
+            at.path or "-",
+        ]
+        for at, each in zip(plan.models, plan.hourly, strict=True)
+    ]
+    say(result=result)
+    header = ["encoder", "kind", "weights", "CPU per hour of sound", "features per hour", "file"]
+    say_table(header, rows, result=result)
+    if not plan.missing_models:
+        return
+    total = sum(at.model.known.size_mb for at in plan.missing_models)
+    say(result=result)
+    say(
+        f"Missing weights, about {total / 1000:.1f} GB. Place the files in one folder and name it with --weights, or "
+        f"place them in {weights_directory()} (${WEIGHTS_VARIABLE}):",
+        result=result,
+    )
+    rows = [
+        [at.model.known.file, f"{at.model.known.size_mb} MB", at.model.known.licence, at.model.known.where]
+        for at in plan.missing_models
+    ]
+    say_table(["file", "size", "licence", "from"], rows, result=result)
+
+
+def _tell_sets(plan: StudyPlan, result: bool) -> None:
+    from tymbal.benchmarks.reproduce import SIZES, family_of, places
+
+    counted = {each.name: each for each in plan.facts}
+    rows = []
+    for found in plan.ready:
+        name = found.described.name
+        state = "as published" if found.official else "there, but not as published: not comparable"
+        of = counted[name]
+        rows.append([name, family_of(found.described), state, of.examples, of.labels, _hours(of.hours)])
+    if rows:
+        say(result=result)
+        say_table(["set", "of", "state", "examples", "labels", "sound"], rows, result=result)
+        for found in plan.ready:
+            for each in found.departures:
+                say(f"  {each.severity}: {each.message}", result=result)
+    broken = [found for found in plan.missing_sets if found.departures[0].code != "no_folder"]
+    absent = [found for found in plan.missing_sets if found.departures[0].code == "no_folder"]
+    if broken:
+        say(result=result)
+        say("Sets that are there and cannot be run:", result=result)
+        for found in broken:
+            for each in found.departures:
+                say(f"  {each.message}. {each.mend}", result=result)
+    if absent:
+        say(result=result)
+        say(f"Missing sets, to be placed below {plan.data}/beans and {plan.data}/birdset:", result=result)
+        for names, text in places([found.described for found in absent]):
+            say(f"  {names}: {text}", result=result)
+        for note in SIZES:
+            say(f"  {note}", result=result)
+
+
+def _tell_cost(plan: StudyPlan, result: bool) -> None:
+    if not plan.work:
+        return
+    say(result=result)
+    by_model = {at.model.name: [each for each in plan.work if each.model == at.model.name] for at in plan.models}
+    rows = []
+    for name, found in by_model.items():
+        rows.append([name, *_costs(found), plan.fits * len(found), sum(each.done for each in found)])
+    if len(rows) > 1:
+        rows.append(["all", *_costs(plan.work), plan.fits * len(plan.work), sum(each.done for each in plan.work)])
+    header = ["encoder", "to encode", "features", "most memory", "encoding", "fitting", "probes", "sets done"]
+    say_table(header, rows, result=result)
+    say("Times are of one thread, estimated by arithmetic; memory is of the largest set.", result=result)
+    large = [(each, reason) for each in plan.work if (reason := plan.too_large(each)) is not None]
+    for each, reason in large:
+        say(f"  skipped: {each.model} on {each.set}: {reason}", result=result)
+
+
+def _costs(found: Sequence[Work]) -> list[str]:
+    encode, fit = ([getattr(each, name) for each in found] for name in ("encode_cpu_h", "fit_cpu_h"))
+    return [
+        _hours(sum(each.hours for each in found)),
+        f"{sum(each.stored_gb for each in found):.3g} GB",
+        f"{max(each.memory_gb for each in found):.3g} GB",
+        "-" if None in encode else _hours(sum(encode)),
+        "-" if None in fit else _hours(sum(fit)),
+    ]
+
+
+def _count(items: Sequence[object], noun: str) -> str:
+    return f"{len(items)} {noun}{'' if len(items) == 1 else 's'}"
+
+
+def _hours(hours: float) -> str:
+    if hours < 1 / 60:
+        return f"{max(1, round(3600 * hours))} s"
+    if hours < 1.5:
+        return f"{60 * hours:.0f} min"
+    return f"{hours:.0f} h" if hours < 72 else f"{hours / 24:.0f} days"
