@@ -200,3 +200,8 @@ def test_rows_that_are_no_rows_are_refused(rows: list[object]) -> None:
     ):
         with pytest.raises(DataError, match="rows"):
             call()
+
+
+def test_a_setting_that_is_none_is_named() -> None:
+    with pytest.raises(UsageError, match=r"ProbeConfig: there is no 'heads'.*Did you mean 'head'"):
+        Probe(heads="ridge")

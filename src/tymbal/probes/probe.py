@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tymbal.config import with_fields
 from tymbal.errors import DataError, UsageError
 from tymbal.evaluation import measure
 from tymbal.features import Examples
@@ -45,11 +45,7 @@ class Probe:
     notes_: dict[str, Any]
 
     def __init__(self, config: ProbeConfig | None = None, **fields: Any) -> None:
-        if config is None:
-            config = ProbeConfig(**fields)
-        elif fields:
-            config = dataclasses.replace(config, **fields)
-        self.config = config
+        self.config = with_fields(config or ProbeConfig(), fields)
 
     def __repr__(self) -> str:
         layers = self.config.layers if isinstance(self.config.layers, str) else "+".join(self.config.layers)
