@@ -286,3 +286,34 @@ def test_progress_hears_every_step_and_the_end_of_a_broken_run(tmp_path: Path) -
     train(network(), Pairs(), squared, config, directory=tmp_path, progress=second)
     assert first.lines == [("training", 5, 0), (1,), (1,), (1,), ()]
     assert second.lines == [("training", 5, 3), (1,), (1,), ()]
+
+
+def test_rates_multiply_by_name(tmp_path: Path) -> None:
+    """A factor for every parameter is a learning rate for every parameter, and stays so in a run taken up again."""
+
+    def run(rate: float, factor: float, directory: Path | None = None, stop: int | None = None) -> nn.Module:
+        torch.manual_seed(0)
+        module = network(dropout=0.0)
+        config = TrainingConfig(epochs=2, batch_size=8, learning_rate=rate, clip=None)
+        asked = None if stop is None else lambda step: step == stop
+        factors = {name: factor if name.startswith("0.") else 2 * factor for name, _ in module.named_parameters()}
+        train(module, Pairs(), squared, config, rates=factors.__getitem__, directory=directory, stop=asked)
+        return module
+
+    wanted = bits(run(1e-2, 0.5))
+    assert bits(run(5e-3, 1.0)) == wanted
+    assert bits(run(1e-2, 1.0)) != wanted
+    run(1e-2, 0.5, tmp_path, stop=3)
+    assert bits(run(1e-2, 0.5, tmp_path)) == wanted
+    with pytest.raises(UsageError, match="other settings"):
+        run(1e-2, 0.25, tmp_path)
+
+
+def test_a_parameter_of_factor_zero_rests() -> None:
+    torch.manual_seed(0)
+    module = network(dropout=0.0)
+    before = {name: value.detach().clone() for name, value in module.named_parameters()}
+    config = TrainingConfig(epochs=1, batch_size=8, warmup_epochs=0)
+    train(module, Pairs(), squared, config, rates=lambda name: 0.0 if name.startswith("0.") else 1.0)
+    for name, value in module.named_parameters():
+        assert torch.equal(value, before[name]) == name.startswith("0."), name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NoReturn, Protocol
@@ -78,6 +78,7 @@ def train(
     validate: Validate | None = None,
     directory: Path | None = None,
     parallel: Parallel | None = None,
+    rates: Callable[[str], float] | None = None,
     stop: Callable[[int], bool] | None = None,
     after_step: Callable[[int, int], None] | None = None,
     progress: Progress | None = None,
@@ -94,6 +95,7 @@ def train(
     directory : keeps `checkpoint.safetensors` and `log.jsonl` there. A checkpoint found there is resumed, and the
         run then ends with the bits of one that was never stopped (same machine, same thread count, CPU).
     parallel : replicas that share every batch; None is one process.
+    rates : of a parameter's name, the factor on the learning rate; None: 1 for all.
     stop : asked after every step with the number of steps done; True saves a checkpoint and returns.
     after_step : called after every step with (steps done, steps in all), before a checkpoint is saved: a teacher that
         follows the module by a moving average, say. What it changes must be in the module's `state_dict`.
@@ -109,7 +111,7 @@ def train(
     config.check()
     if len(batches) == 0:
         raise DataError("no examples to train on", where="train", allowed="one or more")
-    run = _Run(module, batches, loss, config, directory, parallel or SingleProcess())
+    run = _Run(module, batches, loss, config, directory, parallel or SingleProcess(), rates)
     panel = progress if progress is not None and run.parallel.rank == 0 else Silent()
     with seeded(config.seed, run.device):
         run.resume()
@@ -135,15 +137,17 @@ class _Run:
         config: TrainingConfig,
         directory: Path | None,
         parallel: Parallel,
+        rates: Callable[[str], float] | None,
     ) -> None:
         self.module, self.batches, self.loss, self.config = module, batches, loss, config
         self.directory, self.parallel = directory, parallel
-        trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
-        if not trained:
+        named = {name: parameter for name, parameter in module.named_parameters() if parameter.requires_grad}
+        if not named:
             raise DataError("the module has no parameter to train", where="train")
-        self.trained = trained
-        self.device = trained[0].device
-        self.optimizer = make_optimizer(trained, config)
+        self.trained = list(named.values())
+        self.device = self.trained[0].device
+        self.factors = None if rates is None else [rates(name) for name in named]
+        self.optimizer = make_optimizer(self.trained, config, self.factors)
         self.average = None if config.ema_decay is None else WeightAverage(module, config.ema_decay)
         self.best: dict[str, Tensor] = {}
         self.batch: Any = None  # the last one, for the fault's file
@@ -182,7 +186,7 @@ class _Run:
         own = indices[rank::size]
         rate = self._rate(self.state.step)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["factor"]
         self.optimizer.zero_grad(set_to_none=True)
         value = torch.zeros((), device=self.device)
         if len(own):
@@ -292,7 +296,8 @@ class _Run:
 
     def _identity(self) -> str:
         shapes = {name: list(tensor.shape) for name, tensor in self.module.state_dict().items()}
-        return digest({"config": self.config, "examples": len(self.batches), "weights": shapes})
+        identity = {"config": self.config, "examples": len(self.batches), "weights": shapes}
+        return digest(identity if self.factors is None else identity | {"factors": self.factors})
 
     def _save(self) -> None:
         if self.directory is None or self.parallel.rank != 0:
@@ -336,11 +341,21 @@ class _Run:
                 file.write(json.dumps(row, allow_nan=False) + "\n")
 
 
-def make_optimizer(parameters: list[nn.Parameter], config: TrainingConfig) -> torch.optim.AdamW:
-    """AdamW (Loshchilov and Hutter 2019, algorithm 2), weight decay on parameters of two or more dimensions only."""
-    matrices = [parameter for parameter in parameters if parameter.ndim >= 2]
-    vectors = [parameter for parameter in parameters if parameter.ndim < 2]
-    groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+def make_optimizer(
+    parameters: list[nn.Parameter], config: TrainingConfig, factors: Sequence[float] | None = None
+) -> torch.optim.AdamW:
+    """AdamW (Loshchilov and Hutter 2019, algorithm 2), weight decay on parameters of two or more dimensions only.
+
+    factors : on the learning rate, one for each parameter; None: 1 for all. They stand in the groups as "factor".
+    """
+    factors = [1.0] * len(parameters) if factors is None else factors
+    groups: list[dict[str, Any]] = []
+    for factor in dict.fromkeys(factors):
+        own = [parameter for parameter, each in zip(parameters, factors, strict=True) if each == factor]
+        shared = {"factor": factor, "lr": config.learning_rate * factor}
+        matrices, vectors = [each for each in own if each.ndim >= 2], [each for each in own if each.ndim < 2]
+        groups.append({"params": matrices, "weight_decay": config.weight_decay, **shared})
+        groups.append({"params": vectors, "weight_decay": 0.0, **shared})
     # One pass over memory instead of one per operation: 3 to 4 times less CPU time per step (perf/training.py).
     fused = all(parameter.device.type in ("cpu", "cuda") for parameter in parameters)
     return torch.optim.AdamW([group for group in groups if group["params"]], lr=config.learning_rate, fused=fused)
