@@ -1,0 +1,72 @@
+"""Views against slow twins."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.reference import objectives as slow
+
+from tymbal.errors import ConfigError
+from tymbal.pretraining.views import ViewsConfig, mix_sounds, resize_crops, view
+
+SHARES = st.floats(0.01, 0.99)
+
+
+@given(seed=st.integers(0, 99), portion=SHARES)
+def test_mixtures_add_powers(seed: int, portion: float) -> None:
+    first, second = (torch.randn(1, 4, 5, generator=torch.Generator().manual_seed(seed + i)).double() for i in (0, 100))
+    found = mix_sounds(first, second, torch.tensor([[[portion]]], dtype=torch.float64))
+    wanted = slow.mixed_picture(first[0].numpy(), second[0].numpy(), portion)
+    np.testing.assert_allclose(found[0].numpy(), wanted, atol=1e-9)
+
+
+def test_nothing_mixed_in_is_the_picture() -> None:
+    pictures = torch.randn(2, 4, 5)
+    torch.testing.assert_close(mix_sounds(pictures, pictures.flip(0), torch.zeros(1, 1, 1)), pictures)
+
+
+@given(
+    seed=st.integers(0, 99),
+    top=st.floats(-0.5, 0.5),
+    left=st.floats(-0.5, 0.5),
+    tall=st.floats(0.5, 1.6),
+    wide=st.floats(0.5, 1.6),
+)
+def test_resized_crops_equal_their_slow_twin(seed: int, top: float, left: float, tall: float, wide: float) -> None:
+    picture = torch.randn(1, 9, 7, generator=torch.Generator().manual_seed(seed)).double()
+    box = (torch.tensor([each], dtype=torch.float64) for each in (top, left, tall, wide))
+    found = resize_crops(picture, *box, -2.0)
+    np.testing.assert_allclose(
+        found[0].numpy(), slow.resized_crop(picture[0].numpy(), top, left, tall, wide, -2.0), atol=1e-9
+    )
+
+
+def test_the_whole_box_is_the_picture_itself() -> None:
+    pictures = torch.randn(3, 12, 8)
+    zero, one = torch.zeros(3), torch.ones(3)
+    torch.testing.assert_close(resize_crops(pictures, zero, zero, one, one, -2.0), pictures)
+
+
+def test_views_differ_keep_their_shape_and_never_fall_below_silence() -> None:
+    torch.manual_seed(0)
+    pictures = torch.randn(4, 30, 16)
+    first, second = view(pictures, ViewsConfig()), view(pictures, ViewsConfig())
+    assert first.shape == pictures.shape
+    assert not torch.equal(first, second)
+    assert float(first.min()) >= -2.0
+    torch.manual_seed(0)
+    torch.randn(4, 30, 16)
+    assert torch.equal(first, view(pictures, ViewsConfig()))
+
+
+def test_a_view_with_nothing_to_alter_is_the_picture() -> None:
+    pictures = torch.randn(4, 30, 16).clamp_min(-2)
+    torch.testing.assert_close(view(pictures, ViewsConfig(0, 1, 1, 0, 0)), pictures)
+
+
+def test_what_cannot_be_is_refused() -> None:
+    with pytest.raises(ConfigError, match="0 < low <= 1 <= high"):
+        ViewsConfig(low=1.2)
