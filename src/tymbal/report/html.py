@@ -8,7 +8,7 @@ from importlib import resources
 from string import Template
 from typing import TypeAlias
 
-_VOID = {"meta", "br", "img", "col", "image", "line", "rect", "circle", "path"}
+_VOID = {"meta", "br", "wbr", "img", "col", "image", "line", "rect", "circle", "path"}
 
 
 class Markup(str):

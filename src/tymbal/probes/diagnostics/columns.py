@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tymbal.corpus.auditing.columns import groupings
 from tymbal.corpus.groups import TOGETHER
-from tymbal.corpus.tables import as_text
+from tymbal.corpus.tables import as_text, told_columns
 from tymbal.errors import DataError
 from tymbal.probes.study.task import Task
 
@@ -40,16 +40,19 @@ class Column:
         return group, block, known
 
 
-def leaky_columns(task: Task, asked: Sequence[str] | None, label: str = "label") -> list[Column]:
+def leaky_columns(
+    task: Task, asked: Sequence[str] | None, label: str = "label", *, parameter: str = "columns"
+) -> list[Column]:
     """The columns `asked` for, or those that the metadata suggest, the groups of the split and the recordings.
 
-    label : what the column of labels is called in the corpus; the table of a task calls it "label".
+    label : what the column of labels is called in the corpus; the table of a task calls it "label". parameter : where
+    `asked` comes from, for the error.
     Columns that draw the same lines among the examples count once, and MOST are taken. Raises DataError for a column
     that is not there.
     """
     table = task.examples.table
     if asked is not None:
-        return [_column(table, name, named_keys(table, name, label)) for name in asked]
+        return [_column(table, name, named_keys(table, name, label, parameter)) for name in asked]
     units = SPLIT if task.unit_name == "group" else task.unit_name
     found = [(units, tuple(task.units.tolist())), (SPLIT, tuple(task.groups.tolist()))]
     found += [(_called(each.name, label), each.keys) for each in groupings(table, "label")]
@@ -67,14 +70,17 @@ def _called(name: str, label: str) -> str:
     return TOGETHER.join(label if part == "label" else part for part in name.split(TOGETHER))
 
 
-def named_keys(table: pl.DataFrame, name: str, label: str = "label") -> tuple[str | None, ...]:
+def named_keys(
+    table: pl.DataFrame, name: str, label: str = "label", parameter: str = "columns"
+) -> tuple[str | None, ...]:
     """The values of a column, or of several joined by "+", as text (n,). Raises DataError for unknown columns."""
     parts = [name] if name in table.columns else name.split(TOGETHER)
     parts = ["label" if part == label and part not in table.columns else part for part in parts]
     unknown = [part for part in parts if part not in table.columns]
     if unknown:
         there = [column for column, kind in table.schema.items() if not kind.is_nested()]
-        raise DataError(f"no column {unknown[0]!r}", parameter="columns", allowed=", ".join(there))
+        there = [label if column == "label" else column for column in ("recording", *told_columns(there))]
+        raise DataError(f"no column {unknown[0]!r}", parameter=parameter, allowed=", ".join(there))
     texts = [table.select(as_text(part)).to_series().to_list() for part in parts]
     return tuple(None if None in row else TOGETHER.join(map(str, row)) for row in zip(*texts, strict=True))
 

@@ -45,7 +45,8 @@ def controls(context: Context) -> list[Control]:
     config, reference = context.config, np.asarray(context.reference)
     everywhere = [_seed(context, EVERYWHERE, number).permutation(reference) for number in range(config.shuffles)]
     made = [Control(EVERYWHERE, tuple(tuple(labels.tolist()) for labels in everywhere))]
-    columns = leaky_columns(context.task, None if config.within is None else [config.within], config.label)
+    asked = None if config.within is None else [config.within]
+    columns = leaky_columns(context.task, asked, config.label, parameter="within")
     if columns:
         made.append(_control(context, columns[0]))
     return made

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tymbal.corpus.groups import TOGETHER
 from tymbal.report.diagnoses.drawing import (
     TERMS,
     accuracy_dots,
@@ -59,7 +60,7 @@ def leakage(found: Diagnosis) -> Markup:
         ratio = row["ratio"]
         rows.append(
             [
-                row["column"],
+                _breakable(str(row["column"])),
                 row["layer"],
                 tag("b", VERDICTS[row["verdict"]]) if row["verdict"] == "leaks" else VERDICTS[row["verdict"]],
                 MISSING if ratio is None else estimate(ratio, at("ratio"), units=False),
@@ -85,6 +86,12 @@ def leakage(found: Diagnosis) -> Markup:
     lead += "value (dot), and what values drawn at random would give (line): a dot left of the line means that telling "
     lead += f"the label rests on the column. p holds for the whole table (Holm, at {result['alpha']:.0%})."
     return _section("leakage", result, lead, blocks)
+
+
+def _breakable(name: str) -> Child:
+    """Crossed columns, which may be broken after each sign of crossing."""
+    first, *rest = name.split(TOGETHER)
+    return [first, *([TOGETHER, tag("wbr"), each] for each in rest)]
 
 
 def selectivity(found: Diagnosis) -> Markup:
