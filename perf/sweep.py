@@ -133,7 +133,7 @@ def spent() -> tuple[float, float]:
 def contents(out: Path) -> Iterator[tuple[str, bytes]]:
     """Every file that a repeated sweep must give again: all but clocks and locks."""
     for path in sorted(out.rglob("*")):
-        clock = path.name.endswith(".cost.json") or (path.name.startswith("results.") and path.parent == out)
+        clock = path.name.endswith(".cost.json") or path.name == "costs.csv"
         if path.is_file() and not clock and path.name != ".tymbal-lock" and "stores" not in path.parts:
             yield path.relative_to(out).as_posix(), path.read_bytes()
 
@@ -146,7 +146,8 @@ def timed(folder: Path, out: Path) -> None:
     wall, (own, workers) = time.monotonic(), spent()
     run_sweep(folder / "plan.toml", out, audited=False, workers=WORKERS, progress=PlainLines())
     wall, (own_after, workers_after) = time.monotonic() - wall, spent()
-    table = pl.read_parquet(out / "results.parquet")
+    costs = pl.read_csv(out / "costs.csv")
+    table = pl.read_parquet(out / "results.parquet").join(costs, on=["task", "encoder", "probe", "seed"])
     total = own_after - own + workers_after - workers
     print(f"{table.height} probes in {wall:.0f} s with {WORKERS} workers: {total:.0f} CPU s, of which "
           f"{own_after - own:.0f} in the leading process")  # fmt: skip

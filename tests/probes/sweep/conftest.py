@@ -46,6 +46,6 @@ def swept(make_plan: Callable[..., SweepPlan], tmp_path_factory: pytest.TempPath
     tasks = (*plan.tasks, replace(plan.tasks[0], name="all birds", split="folds"))
     # The same store under another name: "encoders" that must come out as equal.
     encoders = (*plan.encoders, replace(plan.encoders[0], name="twin", random_weights=True))
-    probes = (ProbeGrid("linear", layers=("all", "each")), ProbeGrid("ridge"))
+    probes = (ProbeGrid("linear", layers=("all", "mfcc", "last")), ProbeGrid("ridge"))
     plan = replace(plan, tasks=tasks, encoders=encoders, probes=probes, seeds=1, inner_folds=2)
     return out, run_sweep(plan, out, audited=False)

@@ -17,21 +17,17 @@ from tymbal.jobs import Silent
 from tymbal.probes import Probe
 from tymbal.probes.sweep import ProbeGrid, SweepEncoder, SweepPlan, run_sweep
 from tymbal.probes.sweep import run as room
-from tymbal.probes.sweep.table import CLOCK
 
 Swept = tuple[Path, dict[str, Any]]
 
 
-def kept(folder: Path) -> dict[str, Any]:
-    """Every file but locks and what the fits cost, wherever the folder lies; the table without its clock."""
-    found: dict[str, Any] = {}
-    for path in folder.rglob("*"):
-        name = path.relative_to(folder).as_posix()
-        if path.is_file() and not name.endswith((".cost.json", ".tymbal-lock")) and not name.startswith("results."):
-            found[name] = path.read_bytes().replace(folder.as_posix().encode(), b"OUT")
-    found["results.json"] = (folder / "results.json").read_bytes()
-    found["table"] = pl.read_parquet(folder / "results.parquet").drop(CLOCK).write_csv()
-    return found
+def kept(folder: Path) -> dict[str, bytes]:
+    """Every file but locks and what the fits cost, wherever the folder lies."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes().replace(folder.as_posix().encode(), b"OUT")
+        for path in folder.rglob("*")
+        if path.is_file() and path.name not in (".tymbal-lock", "costs.csv") and not path.name.endswith(".cost.json")
+    }
 
 
 def test_a_sweep_leaves_its_results_a_study_for_each_task_and_encoder_and_one_table(swept: Swept) -> None:
@@ -46,10 +42,15 @@ def test_a_sweep_leaves_its_results_a_study_for_each_task_and_encoder_and_one_ta
             assert study["selected"]["metrics"]["accuracy"]["value"] == found["picked"]["value"]
             assert study["selected"]["choices"] == found["picked"]["choices"]
             assert found["weights"] == ("random" if name == "twin" else "none")
-            assert found["probes"] == len(found["layers"]) + 1 + 2  # each layer and all; ridge on the last and all
+            assert found["probes"] == 3 + 2
     table = pl.read_parquet(out / "results.parquet")
     assert table.height == 4 * (found["probes"] + 1)  # and the baseline
     assert pl.read_csv(out / "results.csv").height == table.height
+    costs = pl.read_csv(out / "costs.csv")
+    key = ["task", "encoder", "probe", "seed"]
+    assert costs.select(key).equals(table.select(key))
+    assert costs["cpu_s"].min() > 0  # type: ignore[operator]
+    assert all((row["choosing_cpu_s"] > 0) == (row["probe"] != "baseline") for row in costs.iter_rows(named=True))
     assert (out / "results.md").read_text().count("\n| ") == table.height + 1
     assert tomllib.loads((out / "plan.toml").read_text())["metric"] == "accuracy"
 
@@ -62,7 +63,16 @@ def test_the_same_features_under_two_names_are_told_to_be_equal(swept: Swept) ->
         assert gap["p"] == (1 if gap["low"] is not None else None)  # too few units for intervals and for tests
         assert task["picked"]["value"] == task["encoders"]["tiny"]["picked"]["value"]
         assert [row["b"] for row in task["against_baseline"]] == ["baseline", "baseline"]
-    assert "1 of 1 pair of encoders is not shown to differ" in results["words"][1]["text"]
+    assert "tiny and twin are not shown to differ" in results["words"][1]["text"]
+
+
+def test_only_tested_examples_and_units_count(swept: Swept) -> None:
+    _, results = swept
+    named, every = (results["tasks"][name] for name in ("call", "all birds"))
+    assert (named["examples"], named["tested"], named["units"]) == (72, 18, 2)
+    assert (every["examples"], every["tested"], every["units"]) == (72, 72, 8)
+    assert "there are no intervals" in results["words"][0]["text"]
+    assert "there are no intervals" not in results["words"][1]["text"]
 
 
 def test_running_again_fits_nothing_and_ends_with_the_same_bytes(swept: Swept, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,7 +143,7 @@ def test_every_task_is_audited_once(
 ) -> None:
     asked: list[tuple[str, str]] = []
 
-    def audit(corpus: Corpus, *, label: str, split: str, workers: int) -> list[Finding]:
+    def audit(corpus: Corpus, *, label: str, split: str, **how: object) -> list[Finding]:
         asked.append((label, split))
         return [Finding("leak", "warning", "same room")]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 import tymbal
 from tymbal.config import dumps, to_plain
@@ -30,7 +31,7 @@ from tymbal.probes.sweep.config import SweepEncoder, SweepPlan, SweepTask, load_
 from tymbal.probes.sweep.grid import expand
 from tymbal.probes.sweep.places import PLAN, RESULTS, store_folder, study_folder
 from tymbal.probes.sweep.stores import Source, open_source
-from tymbal.probes.sweep.table import probe_table, write_tables
+from tymbal.probes.sweep.table import write_tables
 from tymbal.probes.sweep.words import say
 
 
@@ -46,8 +47,8 @@ def run_sweep(
 
     For each encoder and corpus there is one feature pass, kept in OUT/stores; for each task and encoder one study
     (`run_study`) in OUT/studies, whose probes are picked inside its training folds. Running again goes on where it
-    stopped and ends with the same bytes (but for columns of CPU seconds in the table). What fails (weights that are
-    not there, a task with a single label) is listed under "failures"; the rest is run.
+    stopped and ends with the same bytes (but for costs.csv, which holds CPU seconds). What fails (weights that are not
+    there, a task with a single label) is listed under "failures"; the rest is run.
 
     Parameters
     ----------
@@ -138,7 +139,9 @@ class _Sweep:
         return Studied(task.title, entry.title, outcome, entries, source.store.layers)
 
     def _audit(self, task: SweepTask, corpus: Corpus) -> list[Finding]:
-        return audit(corpus, label=task.label, split=task.split, workers=1) if self._audited else []
+        if not self._audited:
+            return []
+        return audit(corpus, label=task.label, split=task.split, workers=self._workers, progress=self._progress)
 
     def _fail(self, task: SweepTask, encoder: str, error: TymbalError) -> None:
         row = {"task": task.title, "encoder": encoder, "error": type(error).__name__, "message": str(error)}
@@ -168,7 +171,7 @@ class _Sweep:
             "tymbal_version": tymbal.__version__,
         }
         results["words"] = say(results)
-        write_tables(probe_table(self._studies), results["words"], self._out)
+        write_tables(self._studies, results["words"], self._out)
         write_json(self._out / RESULTS, results)  # last: its presence says that the sweep is finished
         return results
 
@@ -178,6 +181,7 @@ def _task_row(
 ) -> dict[str, Any]:
     """What all encoders of a task share, and what they say together."""
     first = studies[0].outcome
+    tested = _tested(first)
     reason = apart(studies) if len(studies) > 1 else ""
     pairs = compare_encoders(studies) if len(studies) > 1 and not reason else []
     against = baseline_gaps(studies, comparable=not reason)
@@ -192,8 +196,9 @@ def _task_row(
         "labels": list(first.task.labels),
         "multilabel": first.task.multilabel,
         "examples": len(first.task.reference),
+        "tested": len(tested),
         "folds": list(first.task.test_folds),
-        "units": len(set(first.task.units.tolist())),
+        "units": len(set(first.task.units[tested].tolist())),
         "unit_name": first.task.unit_name,
         "chance": _chance(first),
         "encoders": encoders,
@@ -224,9 +229,13 @@ def _chance(outcome: Outcome) -> float | None:
     if metric == "balanced_accuracy":
         return 1 / len(task.labels)
     if metric in ("accuracy", "top1") and not task.multilabel:
-        tested = np.concatenate([task.rows(fold)[1] for fold in task.test_folds])
-        return float(task.targets[tested].mean(axis=0).max())
+        return float(task.targets[_tested(outcome)].mean(axis=0).max())
     return 0.5 if metric == "auroc" else None
+
+
+def _tested(outcome: Outcome) -> NDArray[np.int64]:
+    """Rows of the examples that some test fold holds: all of them, but not where a split names one test part."""
+    return np.concatenate([np.asarray(outcome.task.rows(fold)[1]) for fold in outcome.task.test_folds])
 
 
 def _gains(tasks: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:

@@ -16,8 +16,7 @@ from tymbal.probes.study.fits import Fit, FitResult
 from tymbal.probes.study.results import gather, metrics_of
 from tymbal.probes.sweep.compare import Studied
 
-NAME = "results"
-CLOCK = ("cpu_s", "choosing_cpu_s")  # the only columns that differ when a sweep is repeated
+NAME, COSTS = "results", "costs.csv"
 
 SCHEMA = pl.Schema(
     {
@@ -42,9 +41,18 @@ SCHEMA = pl.Schema(
         "picked_in_folds": pl.Int64(),
         "epochs": pl.Float64(),
         "parameters": pl.Int64(),
+        "config": pl.String(),
+    }
+)
+
+COST_SCHEMA = pl.Schema(
+    {
+        "task": pl.String(),
+        "encoder": pl.String(),
+        "probe": pl.String(),
+        "seed": pl.Int64(),
         "cpu_s": pl.Float64(),
         "choosing_cpu_s": pl.Float64(),
-        "config": pl.String(),
     }
 )
 
@@ -54,40 +62,58 @@ def probe_table(studies: Sequence[Studied]) -> pl.DataFrame:
 
     score, low, high : on the test folds together, of this seed alone, the interval over units. inner_score : mean over
     test folds of the score inside the training folds (seed 0), which picks are made by. epochs, parameters : mean and
-    most over the test folds. cpu_s : CPU seconds of the fits that were tested; choosing_cpu_s : of those inside the
-    training folds, in the row of seed 0.
+    most over the test folds. The same plan gives the same table: no clock is in it.
     """
     return pl.DataFrame([row for each in studies for row in _rows(each)], schema=SCHEMA, orient="row")
+
+
+def cost_table(studies: Sequence[Studied]) -> pl.DataFrame:
+    """What every probe cost, row for row with `probe_table`; differs from run to run.
+
+    cpu_s : CPU seconds of the fits that were tested; choosing_cpu_s : of those inside the training folds, in the row of
+    seed 0.
+    """
+    rows: list[tuple[Any, ...]] = []
+    for each in studies:
+        for name, seed, tested in _fitted(each):
+            inner = [fit.cpu_s for key, fit in each.outcome.inner.items() if key.probe == name and not seed]
+            spent = sum(found.cpu_s for found in tested.values())
+            rows.append((each.task, each.encoder, name, seed, round(spent, 4), round(sum(inner), 4)))
+    return pl.DataFrame(rows, schema=COST_SCHEMA, orient="row")
+
+
+def _fitted(studied: Studied) -> Iterator[tuple[str, int, dict[Fit, FitResult]]]:
+    """(probe, seed, its tested fits) in the order of the table."""
+    for name in studied.outcome.probes:
+        own = {fit: found for fit, found in studied.outcome.tested.items() if fit.probe == name}
+        for seed in sorted({fit.seed for fit in own}):
+            yield name, seed, {fit: found for fit, found in own.items() if fit.seed == seed}
 
 
 def _rows(studied: Studied) -> Iterator[dict[str, Any]]:
     outcome = studied.outcome
     picks = list(studied.pick().values())
-    for name, config in outcome.probes.items():
-        entry = studied.entries.get(name)
-        own = {fit: found for fit, found in outcome.tested.items() if fit.probe == name}
+    for name, seed, tested in _fitted(studied):
+        entry, config = studied.entries.get(name), outcome.probes[name]
         inner = [score for fold in outcome.choices if (score := studied.inner(fold, name)) is not None]
-        for seed in sorted({fit.seed for fit in own}):
-            tested = {fit: found for fit, found in own.items() if fit.seed == seed}
-            yield {
-                "task": studied.task,
-                "encoder": studied.encoder,
-                "probe": name,
-                "family": entry.family if entry else BASELINE,
-                "head": config.head,
-                "layers": entry.layers if entry else "+".join(config.layers),
-                "taps": len(config.layers),
-                "fusion": entry.fusion if entry else None,
-                "learning_rate": entry.learning_rate if entry else None,
-                "seed": seed,
-                "metric": outcome.config.metric,
-                **_score(studied, name, tested),
-                "inner_score": sum(inner) / len(inner) if inner else None,
-                "picked_in_folds": picks.count(name),
-                **_cost(tested),
-                "choosing_cpu_s": sum(f.cpu_s for fit, f in outcome.inner.items() if fit.probe == name and not seed),
-                "config": json.dumps(to_plain(config), sort_keys=True),
-            }
+        yield {
+            "task": studied.task,
+            "encoder": studied.encoder,
+            "probe": name,
+            "family": entry.family if entry else BASELINE,
+            "head": config.head,
+            "layers": entry.layers if entry else "+".join(config.layers),
+            "taps": len(config.layers),
+            "fusion": entry.fusion if entry else None,
+            "learning_rate": entry.learning_rate if entry else None,
+            "seed": seed,
+            "metric": outcome.config.metric,
+            **_score(studied, name, tested),
+            "inner_score": sum(inner) / len(inner) if inner else None,
+            "picked_in_folds": picks.count(name),
+            **_size(tested),
+            "config": json.dumps(to_plain(config), sort_keys=True),
+        }
 
 
 def _score(studied: Studied, probe: str, tested: Mapping[Fit, FitResult]) -> dict[str, Any]:
@@ -98,19 +124,20 @@ def _score(studied: Studied, probe: str, tested: Mapping[Fit, FitResult]) -> dic
     return {"score": found["value"], **{name: found[name] for name in names}}
 
 
-def _cost(tested: Mapping[Fit, FitResult]) -> dict[str, Any]:
+def _size(tested: Mapping[Fit, FitResult]) -> dict[str, Any]:
     notes = [found.notes for found in tested.values()]
     epochs = [note["epochs"] for note in notes if note.get("epochs") is not None]
     sizes = [note["parameters"] for note in notes if note.get("parameters") is not None]
     return {
         "epochs": sum(epochs) / len(epochs) if epochs else None,
         "parameters": max(sizes) if sizes else None,
-        "cpu_s": sum(found.cpu_s for found in tested.values()),
     }
 
 
-def write_tables(table: pl.DataFrame, words: Sequence[Mapping[str, str]], out: Path) -> None:
-    """results.parquet, results.csv and results.md, the last with what the numbers do and do not show above them."""
+def write_tables(studies: Sequence[Studied], words: Sequence[Mapping[str, str]], out: Path) -> None:
+    """results.parquet, .csv and .md, the last with what the numbers do and do not show above them; costs.csv."""
+    table = probe_table(studies)
+    write_through(out / COSTS, lambda file: cost_table(studies).write_csv(file))
     write_through(out / f"{NAME}.parquet", lambda file: table.write_parquet(file, compression="zstd", statistics=False))
     write_through(out / f"{NAME}.csv", lambda file: table.write_csv(file))
     write_text(out / f"{NAME}.md", markdown(table, words))
@@ -123,7 +150,7 @@ def markdown(table: pl.DataFrame, words: Sequence[Mapping[str, str]]) -> str:
         "Ordered by the score inside the training folds, which picks are made by; brackets are 95 % intervals."
     )
     header = ("task", "encoder", "probe", "layers", "fusion", "rate", "seed", "score", "inner", "picked in", "epochs",
-              "parameters", "CPU s")  # fmt: skip
+              "parameters")  # fmt: skip
     parts += ["", f"| {' | '.join(header)} |", f"|{'---|' * len(header)}"]
     ordered = table.sort("inner_score", descending=True, nulls_last=True, maintain_order=True)
     ordered = ordered.sort("task", "encoder", maintain_order=True)
@@ -141,8 +168,7 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
         score += f" [{row['low']:.3f}, {row['high']:.3f}]"
     rate = shown(row["learning_rate"], "g")
     picked = str(row["picked_in_folds"]) if row["picked_in_folds"] else "–"
-    cost = shown(row["cpu_s"] + row["choosing_cpu_s"], ".1f")
     taken = row["layers"] if row["taps"] == 1 or row["layers"] != "all" else f"all {row['taps']}"
+    sizes = [shown(row["epochs"], ".0f"), shown(row["parameters"], ",d")]
     return [row["task"], row["encoder"], row["probe"], taken, row["fusion"] or "–", rate, str(row["seed"]), score,
-            shown(row["inner_score"], ".3f"), picked, shown(row["epochs"], ".0f"), shown(row["parameters"], ",d"),
-            cost]  # fmt: skip
+            shown(row["inner_score"], ".3f"), picked, *sizes]  # fmt: skip

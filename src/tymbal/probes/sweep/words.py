@@ -34,7 +34,8 @@ def _signed(value: float, sign: str) -> str:
 
 def _task(task: Mapping[str, Any], results: Mapping[str, Any]) -> Iterator[str]:
     labels, unit = len(task["labels"]), task["unit_name"]
-    yield f"{task['examples']} examples, {labels} labels, {task['units']} independent units ({unit})."
+    part = "" if task["tested"] == task["examples"] else f", {task['tested']} of them tested"
+    yield f"{task['examples']} examples{part}, {labels} labels; {task['units']} independent units tested ({unit})."
     encoders = task["encoders"]
     metric = _title(results["metric"])
     for encoder, found in encoders.items():
@@ -55,8 +56,8 @@ def _task(task: Mapping[str, Any], results: Mapping[str, Any]) -> Iterator[str]:
             f"With {task['units']} units ({unit}) there are no intervals (at least {MIN_UNITS} are needed): no "
             "difference here can be told from luck."
         )
-    elif task["examples"] < FEW_EXAMPLES:
-        yield f"{task['examples']} examples are few: another set as small may order these probes otherwise."
+    elif task["tested"] < FEW_EXAMPLES:
+        yield f"{task['tested']} tested examples are few: another set as small may order these probes otherwise."
 
 
 def _against(rows: list[dict[str, Any]], what: str) -> Iterator[str]:
@@ -71,9 +72,10 @@ def _encoder_gaps(rows: list[dict[str, Any]]) -> Iterator[str]:
         better, worse = (row["a"], row["b"]) if row["value"] > 0 else (row["b"], row["a"])
         yield f"{better} did better than {worse} by {abs(row['value']):.3f} (p {row['p_holm']:.3f} by Holm's method)."
     rest = len(rows) - len(shown)
-    if rest:
-        pairs = "pair of encoders is" if rest == 1 else "pairs of encoders are"
-        yield f"{rest} of {len(rows)} {pairs} not shown to differ."
+    if rest == 1 == len(rows):
+        yield f"{rows[0]['a']} and {rows[0]['b']} are not shown to differ."
+    elif rest:
+        yield f"{rest} of {len(rows)} pairs of encoders {'is' if rest == 1 else 'are'} not shown to differ."
 
 
 def verdict(row: Mapping[str, Any]) -> str:
@@ -122,7 +124,7 @@ def _not_shown(results: Mapping[str, Any]) -> list[str]:
             f"{_and(untrained)} {_have(untrained)} random weights: a floor, which says nothing about trained ones."
         )
     if computed:
-        said.append(f"{_and(computed)} {_have(computed)} no weights: its layers are computed, and none was learned.")
+        said.append(f"{_and(computed)} {_have(computed)} no weights: such layers are computed, and none was learned.")
     if unknown:
         said.append(f"Whether the weights behind {_and(unknown)} were trained is not known here.")
     if not any(kind == "trained" for kind in weights.values()):

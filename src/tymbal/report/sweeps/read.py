@@ -1,4 +1,4 @@
-"""A finished sweep, read and checked: plan.toml, results.json, results.parquet."""
+"""A finished sweep, read and checked: plan.toml, results.json, results.parquet, costs.csv."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ import polars as pl
 from tymbal.errors import DataError
 
 MEND = "Run the same `tymbal sweep` command again: it goes on where it stopped."
-PLAN, RESULTS, TABLE = "plan.toml", "results.json", "results.parquet"
-_NEEDED = {"task", "encoder", "probe", "layers", "seed", "score", "low", "high", "inner_score", "cpu_s"}
+PLAN, RESULTS, TABLE, COSTS = "plan.toml", "results.json", "results.parquet", "costs.csv"
+_NEEDED = {"task", "encoder", "probe", "layers", "seed", "score", "low", "high", "inner_score", "parameters"}
+_KEY = ["task", "encoder", "probe", "seed"]
+_CLOCK = ["cpu_s", "choosing_cpu_s"]
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """What `tymbal sweep` kept. table : one row per probe and seed."""
+    """What `tymbal sweep` kept. table : one row per probe and seed, with its CPU seconds."""
 
     path: Path
     plan: Mapping[str, Any]
@@ -64,6 +66,10 @@ def open_sweep(path: Path | str) -> Sweep:
         plan = tomllib.loads((path / PLAN).read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DataError(f"not valid TOML: {error}", where=path / PLAN, mend=MEND) from error
+    return Sweep(path, plan, results, _table(path))
+
+
+def _table(path: Path) -> pl.DataFrame:
     try:
         table = pl.read_parquet(path / TABLE, glob=False)
     except (OSError, pl.exceptions.PolarsError) as error:
@@ -71,4 +77,9 @@ def open_sweep(path: Path | str) -> Sweep:
     if not set(table.columns) >= _NEEDED:
         lacking = sorted(_NEEDED - set(table.columns))[0]
         raise DataError(f"no column {lacking!r}", where=path / TABLE, mend=MEND)
-    return Sweep(path, plan, results, table)
+    try:
+        costs = pl.read_csv(path / COSTS, glob=False, schema_overrides=dict.fromkeys(_KEY[:3], pl.String))
+        costs = costs.select(*_KEY, *_CLOCK)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise DataError(f"not the costs of a sweep: {error}", where=path / COSTS, mend=MEND) from error
+    return table.drop(_CLOCK, strict=False).join(costs, on=_KEY, how="left", maintain_order="left")
