@@ -47,7 +47,8 @@ class PrototypesHead(nn.Module):
         super().__init__()
         if options.prototypes < 1:
             raise UsageError(f"prototypes is {options.prototypes}", where="prototypes", allowed="1 or more")
-        self.prototypes = nn.Parameter(torch.randn(classes, options.prototypes, width))
+        # Only their directions count, and the longer they are the slower they turn: length 1, whatever the width.
+        self.prototypes = nn.Parameter(torch.randn(classes, options.prototypes, width) / math.sqrt(width))
         self.dropout = nn.Dropout(options.dropout)
         self.classifier = _Evidence(classes, options.prototypes)
 
