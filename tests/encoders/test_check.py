@@ -15,7 +15,7 @@ from tymbal.encoders.beats import Beats
 from tymbal.encoders.check import agreement, check_encoder, cosines, streaming_distance, synthetic_sound
 from tymbal.encoders.runtime import Runtime, with_runtime
 from tymbal.encoders.spectral import SpectralEncoder
-from tymbal.errors import EncoderError
+from tymbal.errors import EncoderError, UsageError
 from tymbal.units import FrameGrid
 
 
@@ -138,3 +138,8 @@ def test_the_sound_is_the_same_each_time_and_within_scale() -> None:
 def test_an_encoder_of_any_rate_needs_one() -> None:
     with pytest.raises(EncoderError, match="--rate"):
         check_encoder(SpectralEncoder.tiny())
+
+
+def test_windows_that_are_too_short_are_refused_with_the_shortest() -> None:
+    with pytest.raises(UsageError, match=r"too short for bagnet \(allowed: 0\.025 s or more\)"):
+        check_encoder(BagNet().freeze(), segment_s=0.001)

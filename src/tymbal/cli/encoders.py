@@ -47,11 +47,11 @@ def encoders(
         raise UsageError(f"encoders {action} needs the name of an encoder", mend="See: tymbal encoders list")
     if action == "describe":
         return _describe(name, rate, json)
-    encoder, notes = _opened(name, rate)
-    if action == "check":
-        return _check(encoder, notes, window, segments, quiet, json)
-    if onnx is None:
+    if action == "export" and onnx is None:
         raise UsageError("encoders export needs --onnx FILE", mend=f"Say: tymbal encoders export {name} --onnx FILE")
+    encoder, notes = _opened(name, rate)
+    if onnx is None or action == "check":
+        return _check(encoder, notes, window, segments, quiet, json)
     return _export(encoder, notes, onnx, window, json)
 
 
@@ -77,11 +77,13 @@ def _list(json: bool) -> int:
         size = f"{each.parameters / 1e6:.1f} M" if each.parameters else "-"
         spans = (_span(each.dims), _span(each.frames_per_s), _span(each.receptive_ms))
         rows.append((each.name, rate, size, each.layers or "-", *spans, each.missing or each.about))
-    say_table(("encoder", "rate", "weights", "layers", "values", "frames/s", "sees ms", ""), rows, result=True)
+    header = ("encoder", "rate", "weights", "layers", "values", "frames/s", "sees ms", "what it is")
+    say_table(header, rows, result=True)
+    say("values: in a frame of a band; sees: how much sound a frame depends on, window: all that it is given")
     say(result=True)
     checkpoints = [(each.name, each.encoder, f"{each.size_mb} MB", each.licence, each.where) for each in KNOWN]
     say_table(("known checkpoint", "encoder", "size", "licence", "where"), checkpoints, result=True)
-    say("speed here and every layer: tymbal encoders describe NAME")
+    say("every layer, and the speed here: tymbal encoders describe NAME; features of them: tymbal embed --encoder NAME")
     return EXIT_OK
 
 
@@ -89,8 +91,12 @@ def _span(bounds: tuple[float | None, float | None] | None) -> str:
     """From least to most, once where they are the same; a receptive field of None is the window."""
     if bounds is None:
         return "-"
-    low, high = ("window" if each is None else f"{each:.4g}" for each in bounds)
+    low, high = ("window" if each is None else _number(each) for each in bounds)
     return low if low == high else f"{low}–{high}"
+
+
+def _number(value: float) -> str:
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _describe(name: str, rate: int | None, json: bool) -> int:
@@ -101,12 +107,14 @@ def _describe(name: str, rate: int | None, json: bool) -> int:
         say_json(found)
         return EXIT_OK
     hz = f"{found.sample_rate_hz} Hz" if found.sample_rate_hz else f"any rate, here {found.described_at_hz} Hz"
-    weights = f"{found.parameters / 1e6:.2f} M parameters"
-    say(f"{found.name}: {found.origin}; {hz}; {weights}; batches: {found.batching}", result=True)
+    told = [found.origin, hz, *([f"{found.parameters / 1e6:.2f} M parameters"] if found.parameters else [])]
+    told.append(f"batches: sounds of {'any' if found.batching == 'masked' else 'one'} length")
+    say(f"{found.name}: {'; '.join(told)}", result=True)
     say(f"licence: {found.licence}", result=True)
     say(f"speed: {found.real_time:.0f} × real time here, float32, all layers, {_threads(found.threads)}", result=True)
     for note in found.notes:
         say(f"note: {note}")
+    say(result=True)
     rows = [
         (
             layer.name,
@@ -114,14 +122,16 @@ def _describe(name: str, rate: int | None, json: bool) -> int:
             layer.bands,
             f"{layer.hop_ms:.4g}",
             f"{layer.frames_per_s:.4g}",
-            "whole window" if layer.receptive_ms is None else f"{layer.receptive_ms:.4g}",
+            "whole window" if layer.receptive_ms is None else _number(layer.receptive_ms),
             "exactly" if layer.local else "in windows",
         )
         for layer in found.layers
     ]
     say_table(("layer", "values", "bands", "hop ms", "frames/s", "sees ms", "streams"), rows, limit=200, result=True)
-    for entry in found.checkpoints:
-        say(f"weights: {entry.name}, {entry.size_mb} MB, {entry.licence}, {entry.where}", result=True)
+    if found.checkpoints:
+        say(result=True)
+        checkpoints = [(each.name, f"{each.size_mb} MB", each.licence, each.where) for each in found.checkpoints]
+        say_table(("published weights", "size", "licence", "where"), checkpoints, result=True)
     return EXIT_OK
 
 
@@ -151,21 +161,20 @@ def _tell(found: Checked, notes: tuple[str, ...]) -> None:
     for promise in found.promises:
         say(f"{'kept  ' if promise.kept else 'BROKEN'}  {promise.name}: {promise.told}", result=True)
     base = found.real_time.get("float32")
-    say_table(
-        ("precision", f"× real time, {_threads(found.threads)}", "× float32", ""),
-        [
-            *(
-                (name, f"{speed:.0f}", f"{speed / base:.2f}" if base else "-", "")
-                for name, speed in found.real_time.items()
-            ),
-            *((name, "-", "-", why) for name, why in found.refused.items()),
-        ],
-        result=True,
-    )
+    rows = [(name, f"{speed:.0f}", f"{speed / base:.2f}" if base else "-") for name, speed in found.real_time.items()]
+    say(result=True)
+    say_table(("precision", f"× real time, {_threads(found.threads)}", "× float32"), rows, result=True)
+    for name, why in found.refused.items():
+        say(f"no {name}: {why}", result=True)
+    _tell_layers(found)
+
+
+def _tell_layers(found: Checked) -> None:
+    """Layer by layer: what lower precision loses, and what fixed windows change."""
     layers = list(next(iter(found.precision.values()), found.streaming))
     rows = []
     for layer in layers:
-        row: list[object] = [layer]
+        row = [layer]
         for lost in found.precision.values():
             row.append(f"{lost[layer].mean:.6f} ({lost[layer].worst:.6f})")
         if layer in found.streaming:
@@ -173,7 +182,12 @@ def _tell(found: Checked, notes: tuple[str, ...]) -> None:
         rows.append(row)
     if not rows or len(rows[0]) == 1:
         return
-    say("cosine of frames to float32, and of fixed windows to one long pass: mean (worst)", result=True)
+    told = [
+        *(["of each precision to float32"] if found.precision else []),
+        *(["of fixed windows to one long pass"] if found.streaming else []),
+    ]
+    say(result=True)
+    say(f"cosine of the frames {', and '.join(told)}: mean (worst)", result=True)
     header = ["layer", *found.precision, *(["windows"] if found.streaming else [])]
     say_table(header, rows, limit=200, result=True)
 

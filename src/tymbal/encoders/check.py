@@ -123,6 +123,12 @@ def check_encoder(
         raise EncoderError("it takes any rate", where=encoder.name, mend="Give one: --rate.")
     if not 0 < segment_s < float("inf") or segments < 1:
         raise UsageError(f"segments of {segment_s} s", parameter="segment_s", allowed="seconds above 0")
+    if segment_s * rate < encoder.min_samples:
+        raise UsageError(
+            f"windows of {segment_s} s are too short for {encoder.name}",
+            parameter="segment_s",
+            allowed=f"{math.ceil(1000 * encoder.min_samples / rate) / 1000:g} s or more",
+        )
     with torch.inference_mode():
         told("promises")
         promises = tuple(check() for check in (_Promises(encoder)).all())

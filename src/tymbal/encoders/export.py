@@ -70,7 +70,11 @@ def export_onnx(encoder: Encoder, path: str | Path, *, window_s: float = 10.0) -
     samples = to_samples(window_s, encoder.sample_rate)
     if samples < encoder.min_samples:
         least_s = encoder.min_samples / encoder.sample_rate
-        raise UsageError(f"a window of {window_s} s", where=encoder.name, allowed=f"{least_s:.4f} s or more")
+        raise UsageError(
+            f"a window of {window_s} s is too short for {encoder.name}",
+            parameter="window_s",
+            allowed=f"{least_s:.4f} s or more",
+        )
     noise = 0.1 * torch.randn(1, samples, generator=torch.Generator().manual_seed(0))
     graph = _graph(encoder, noise)
     differences = compare(encoder, graph, noise)

@@ -1,4 +1,4 @@
-"""`spectral`: an encoder without weights, for any sample rate from 1 Hz to ultrasound.
+"""Computed, not learned: an encoder without weights, for any sample rate from 1 Hz to ultrasound.
 
 Time and frequency scale with the rate. Between 4 and 48 kHz the lengths in the configuration are seconds of sound.
 Outside, a recording is taken as if it had been played at 4 or 48 kHz: at 384 kHz everything is 8 times shorter
