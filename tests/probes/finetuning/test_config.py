@@ -14,7 +14,7 @@ from tymbal.probes.finetuning import FinetuneConfig
         ({"alpha": 0.0}, "alpha is 0.0"),
         ({"encoder_learning_rate": -1.0}, "encoder_learning_rate is -1.0"),
         ({"layer_decay": 1.5}, "layer_decay is 1.5"),
-        ({"window_s": 0.0}, "window_s is 0.0"),
+        ({"segment_s": 0.0}, "segment_s is 0.0"),
         ({"frames": 0}, "frames is 0"),
         ({"head": "ridge"}, "the head ridge is solved for, not trained"),
         ({"dim": 0}, "dim is 0"),

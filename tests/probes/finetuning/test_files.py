@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from tests.probes.finetuning.conftest import Chirps, build
+from tests.probes.finetuning.conftest import RATE_HZ, Chirps, build
 from tests.probes.finetuning.test_tuning import quick
 
 from tymbal.corpus import Corpus
@@ -20,12 +20,14 @@ from tymbal.probes.finetuning import FineTuned, frozen_examples
 def fitted(chirps: Chirps, mode: str, source: dict[str, object] | None = None, name: str = "hubert") -> FineTuned:
     corpus, events, labels, _ = chirps
     model = FineTuned(quick(mode=mode, rank=2, head="attention", head_first=False, encoder_learning_rate=1e-2))
-    encoder = build(name)
+    encoder = build(name).at_rate(RATE_HZ)
     sounds = model.sounds(corpus, events[:12], encoder)
     return model.fit(encoder, sounds, labels[:12], rows=range(8), watch=range(8, 12), source=source, device="cpu")
 
 
-@pytest.mark.parametrize(("mode", "name"), [("full", "hubert"), ("layernorm", "cnn14"), ("lora", "hubert")])
+@pytest.mark.parametrize(
+    ("mode", "name"), [("full", "hubert"), ("full", "melcnn"), ("layernorm", "cnn14"), ("lora", "hubert")]
+)
 def test_a_file_gives_the_same_scores(mode: str, name: str, chirps: Chirps, tmp_path: Path) -> None:
     model = fitted(chirps, mode, name=name)
     sounds = model.sounds(chirps[0], chirps[1][20:26])

@@ -20,7 +20,7 @@ def test_what_is_heard_is_what_a_store_holds(
     corpus, events = long
     encoder = build(name)
     layers = tuple(spec.name for spec in encoder.layers)
-    config = FinetuneConfig(layers="all", frames=frames, window_s=0.5)
+    config = FinetuneConfig(layers="all", frames=frames, segment_s=0.5)
     sounds = FineTuned(config).sounds(corpus, events, encoder)
     found = frozen_examples(encoder, layers, sounds, config)
     corpus_events = type("Named", (), {"recordings": corpus.recordings, "root": corpus.root, "events": events})()
@@ -40,7 +40,7 @@ def test_events_without_sound_are_told(long: tuple[Corpus, pl.DataFrame]) -> Non
         pl.Series("recording", ["mono.wav", "gone.wav", "mono.wav"]),
         pl.Series("channel", [1, 1, 3], dtype=pl.Int32),
     )
-    config = FinetuneConfig(window_s=0.5)
+    config = FinetuneConfig(segment_s=0.5)
     encoder = build("hubert")
     mixed = pl.concat([far, events[:1]])
     sounds = FineTuned(config).sounds(corpus, mixed, encoder)

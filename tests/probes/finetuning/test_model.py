@@ -38,7 +38,7 @@ def test_what_does_not_fit_is_refused(chirps: Chirps) -> None:
     with pytest.raises(UsageError, match=r"there is no 'mod'.*Did you mean 'mode'"):
         FineTuned(mod="full")
     with pytest.raises(DataError, match=r"segments of 8000 samples .*allowed: 16000 Hz, 16000 and 0"):
-        FineTuned(quick(window_s=1.0)).fit(encoder, sounds, labels)
+        FineTuned(quick(segment_s=1.0)).fit(encoder, sounds, labels)
     other, cnn = FineTuned(quick(mode="lora")), build("bagnet")
     heard = other.sounds(corpus, events[:8], cnn)
     with pytest.raises(EncoderError, match="no linear maps"):

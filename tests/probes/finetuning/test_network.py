@@ -18,7 +18,7 @@ from tymbal.training import TrainingConfig, train
 def test_a_batch_hears_what_each_window_hears_alone(name: str, long: tuple[Corpus, pl.DataFrame]) -> None:
     encoder = build(name)
     layers = tuple(spec.name for spec in encoder.layers)
-    sounds = EventSounds(*long, encoder, layers=layers, window_s=0.5)
+    sounds = EventSounds(*long, encoder, layers=layers, segment_s=0.5)
     events = [sounds.windows(row) for row in range(len(sounds))]
     together = encode_events(encoder, layers, events, 4, alone=False)
     alone = encode_events(encoder, layers, events, 4, alone=True)
@@ -29,7 +29,7 @@ def test_a_batch_hears_what_each_window_hears_alone(name: str, long: tuple[Corpu
 
 def test_windows_just_encoded_are_not_encoded_again(long: tuple[Corpus, pl.DataFrame]) -> None:
     encoder = build("hubert")
-    sounds = EventSounds(*long, encoder, window_s=0.5)
+    sounds = EventSounds(*long, encoder, segment_s=0.5)
     calls = []
     encoder.register_forward_hook(lambda *_: calls.append(1))
     recent: Recent = {}
@@ -56,7 +56,7 @@ def test_the_encoder_stays_in_evaluation_mode(name: str, head: str, long: tuple[
     network.train()
     assert network.probe.training
     assert not any(each.training for each in network.encoder.modules())
-    sounds = EventSounds(*long, network.encoder, window_s=0.5)
+    sounds = EventSounds(*long, network.encoder, segment_s=0.5)
     network([sounds.drawn(0), sounds.drawn(1)]).sum().backward()
     assert all(torch.equal(value, before[key]) for key, value in network.encoder.named_buffers())
     assert all(each.grad is not None for each in network.tuned.parameters())
@@ -65,7 +65,7 @@ def test_the_encoder_stays_in_evaluation_mode(name: str, head: str, long: tuple[
 def test_one_step_is_the_step_of_plain_torch(chirps: Chirps) -> None:
     """Encoder, mean over time, linear map: the loop and the plumbing above it give the weights of four plain lines."""
     corpus, events, labels, _ = chirps
-    config = FinetuneConfig(statistics=("mean",), frames=None, window_s=0.5, options={"dropout": 0.0})
+    config = FinetuneConfig(statistics=("mean",), frames=None, segment_s=0.5, options={"dropout": 0.0})
     network = network_of(config)
     probe = network.probe
     with torch.no_grad():

@@ -15,7 +15,7 @@ from tymbal.probes.finetuning import EventSounds
 @pytest.fixture
 def sounds(long: tuple[Corpus, pl.DataFrame]) -> EventSounds:
     corpus, events = long
-    return EventSounds(corpus, events, build("hubert"), window_s=0.5)
+    return EventSounds(corpus, events, build("hubert"), segment_s=0.5)
 
 
 def test_windows_are_segments(sounds: EventSounds) -> None:

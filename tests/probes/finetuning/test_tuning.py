@@ -23,7 +23,7 @@ BRIEF = TrainingConfig(epochs=2, batch_size=8, warmup_epochs=0.0, patience=5, mo
 
 
 def quick(**fields: object) -> FinetuneConfig:
-    given = {"window_s": 0.5, "frames": 4, "training": BRIEF, "head_training": HEAD, **fields}
+    given = {"segment_s": 0.5, "frames": 4, "training": BRIEF, "head_training": HEAD, **fields}
     return FinetuneConfig(**given)  # type: ignore[arg-type]
 
 
@@ -86,7 +86,7 @@ def test_adapters_alone_change_and_merge_into_the_same_scores(chirps: Chirps) ->
 def test_a_run_that_was_stopped_ends_with_the_same_bits(chirps: Chirps, tmp_path: Path) -> None:
     corpus, events, labels, groups = chirps[0], chirps[1][:12], chirps[2][:12], chirps[3][:12]
     encoder = build("hubert")
-    config = quick(mode="lora", rank=2, head="attention", window_s=0.2, layer_decay=0.5)  # 0.25 s: drawn at random
+    config = quick(mode="lora", rank=2, head="attention", segment_s=0.2, layer_decay=0.5)  # 0.25 s: drawn at random
 
     def fit(directory: Path | None, stop: int | None = None) -> FineTuned:
         model = FineTuned(config)

@@ -34,8 +34,8 @@ class FinetuneConfig(ProbeConfig):
     encoder_learning_rate : of the encoder; None: `ENCODER_RATES` of the mode. `training.learning_rate` is the head's.
     layer_decay : the rate of an encoder's parameters is multiplied by it once for every layer that lies between them
         and the highest tapped one; 1 is one rate for all.
-    window_s, margin_s : segments that the encoder is given, as `tymbal embed` cuts them (segment_s, margin_s). Of an
-        event longer than a segment training takes one segment at random each time, prediction all of them.
+    segment_s, margin_s : segments that the encoder is given, as `tymbal embed` cuts them. Of an event longer than a
+        segment training takes one segment at random each time, prediction all of them.
     frames : time bins that every event is pooled to before the head sees it; None keeps every frame.
     head_training : how the head is trained first. `training` is that of encoder and head together.
     """
@@ -49,7 +49,7 @@ class FinetuneConfig(ProbeConfig):
     targets: tuple[str, ...] = ()
     encoder_learning_rate: float | None = None
     layer_decay: float = 1.0
-    window_s: float = 10.0
+    segment_s: float = 10.0
     margin_s: float | None = None
     frames: int | None = 32
     head_training: TrainingConfig = PROBE_TRAINING
@@ -78,6 +78,6 @@ class FinetuneConfig(ProbeConfig):
         rate = self.encoder_learning_rate
         yield "encoder_learning_rate", rate is None or 0 < rate < float("inf"), "a number above 0, or none"
         yield "layer_decay", 0 < self.layer_decay <= 1, "above 0, at most 1"
-        yield "window_s", 0 < self.window_s < float("inf"), "seconds above 0"
+        yield "segment_s", 0 < self.segment_s < float("inf"), "seconds above 0"
         yield "margin_s", self.margin_s is None or 0 <= self.margin_s < float("inf"), "seconds of 0 or more, or none"
         yield "frames", self.frames is None or self.frames >= 1, "1 or more, or none"

@@ -43,6 +43,7 @@ def save_tuned(model: FineTuned, path: Path) -> Path:
             "name": model.encoder_name_,
             "config": model.encoder_config_,
             "checksum": model.encoder_checksum_,
+            "sample_rate_hz": network.encoder.sample_rate,
             "source": model.source_,
             "whole": whole,
         },
@@ -83,7 +84,7 @@ def _whole(about: dict[str, Any], own: dict[str, Tensor], path: Path) -> Encoder
     kind = encoder_class(about["name"])
     found = kind.from_state(from_plain(config_type(kind), about["config"], where=path), own).freeze()
     load_state(found, own, where=path)
-    return found
+    return found.at_rate(about["sample_rate_hz"])
 
 
 def _base(about: dict[str, Any], encoder: Encoder | None, path: Path) -> Encoder:
@@ -104,6 +105,7 @@ def _base(about: dict[str, Any], encoder: Encoder | None, path: Path) -> Encoder
                 where=path,
                 mend="Bring it back, or give it: FineTuned.load(path, encoder=...).",
             ) from error
+    encoder = encoder.at_rate(about["sample_rate_hz"])
     if encoder.checksum != about["checksum"]:
         raise DataError(
             f"it was made from the {about['name']} encoder with checksum {about['checksum']}, this one has "

@@ -41,7 +41,7 @@ class FineTuned:
 
     Examples
     --------
-    >>> model = FineTuned(mode="lora", window_s=5.0)  # doctest: +SKIP
+    >>> model = FineTuned(mode="lora", segment_s=5.0)  # doctest: +SKIP
     >>> model.fit(encoder, model.sounds(corpus, events, encoder), labels, groups=sessions)  # doctest: +SKIP
     >>> model.predict(model.sounds(corpus, other_events))  # doctest: +SKIP
     """
@@ -172,13 +172,13 @@ class FineTuned:
         config = self.config
         config.check()
         layers = tapped(config, encoder)
-        return EventSounds(corpus, events, encoder, layers=layers, window_s=config.window_s, margin_s=config.margin_s)
+        return EventSounds(corpus, events, encoder, layers=layers, segment_s=config.segment_s, margin_s=config.margin_s)
 
     def _check_sounds(self, sounds: EventSounds, encoder: Encoder) -> None:
         config, found = self.config, sounds.layout
         specs = [spec for spec in encoder.layers if spec.name in tapped(config, encoder)]
         rate = encoder.sample_rate or found.sample_rate_hz
-        wanted = rate_layout(specs, sample_rate_hz=rate, segment_s=config.window_s, margin_s=config.margin_s)
+        wanted = rate_layout(specs, sample_rate_hz=rate, segment_s=config.segment_s, margin_s=config.margin_s)
         if (rate, wanted.segment_samples, wanted.margin_samples) != (
             found.sample_rate_hz,
             found.segment_samples,

@@ -143,7 +143,7 @@ class EventSounds:
         channel is the mix.
     encoder : the sound comes at its rate.
     layers : those that will be tapped; they decide the margins. (): all.
-    window_s, margin_s : `segment_s` and `margin_s` of `features.embed`.
+    segment_s, margin_s : as `features.embed` takes them.
 
     Attributes
     ----------
@@ -158,14 +158,14 @@ class EventSounds:
         encoder: Encoder,
         *,
         layers: Sequence[str] = (),
-        window_s: float = 10.0,
+        segment_s: float = 10.0,
         margin_s: float | None = None,
     ) -> None:
         if encoder.sample_rate is None:
             raise EncoderError("it takes any rate", where=encoder.name, mend="Bind it to one: encoder.at_rate(hertz).")
         specs = [spec for spec in encoder.layers if not layers or spec.name in layers]
         self.rate_hz = encoder.sample_rate
-        self.layout = rate_layout(specs, sample_rate_hz=self.rate_hz, segment_s=window_s, margin_s=margin_s)
+        self.layout = rate_layout(specs, sample_rate_hz=self.rate_hz, segment_s=segment_s, margin_s=margin_s)
         self.events = events
         self.places: list[Place] = []
         self.rows: list[int] = []
