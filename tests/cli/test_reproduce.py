@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from tests.benchmarks import replicas
 
 from tymbal.cli.main import main
 
@@ -26,6 +27,35 @@ def test_nothing_there_tells_where_to_get_it(tmp_path: Path, capsys: pytest.Capt
     assert "fine-tuning, the paper's upper bound, is not run here" in told
     assert main([*command, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["probes"] == 72
+
+
+def test_a_run_says_what_it_found_and_what_failed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data, out = tmp_path / "data", tmp_path / "out"
+    replicas.esc50(data / "beans")
+    (data / "beans/dogs").mkdir()
+    command = f"reproduce probing --data {data} -o {out} --random-weights tiny --tasks esc50,dogs --models beats"
+    assert main([*command.split(), "--frames", "2", "--epochs", "1"]) == 4
+    told = capsys.readouterr().err
+    assert "BEATs (random, tiny: floor)" in told
+    assert "published linear" not in told
+    assert "1 failed:" in told
+    assert "annotations.csv is not there" in told
+    assert main(["reproduce", "--config", str(out / "reproduce.toml"), "--quiet", "--json"]) == 4
+    found = json.loads(capsys.readouterr().out)
+    assert found["results"]["BEATs-random-tiny"]["esc50"]["weights"] == "random, tiny"
+    assert found["plan"]["work"][0]["done"] is True
+
+
+def test_a_run_with_nothing_there_shows_the_plan_and_ends_with_5(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["reproduce", "probing", "--data", str(tmp_path), "-o", str(tmp_path / "out"), "--models", "beats"]
+    assert main(command) == 5
+    told = capsys.readouterr().err
+    assert "Missing weights" in told
+    assert told.splitlines()[-1].startswith(f"error: {tmp_path}: nothing of the study can be run")
+    assert main(command[:4]) == 2
+    assert capsys.readouterr().err.startswith("error: --out: no folder for the results")
 
 
 def test_wrong_names_are_one_line_by_option(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -175,10 +175,11 @@ class _Steps:
 def _scores(
     parts: dict[str, Part], described: BenchmarkSet, config: BenchConfig, out: Path, layer: str
 ) -> dict[str, Any]:
-    row: dict[str, Any] = {"probes": {}, "picked": None}
+    row: dict[str, Any] = {"probes": {}, "picked": None, "gains": {}}
     if set(described.metrics) & set(METRIC_NAMES) and {TRAIN, TEST} <= set(parts):
         row = run_probes(parts, described, config, out)
         row["probes"] = {name: to_plain(each) for name, each in row["probes"].items()}
+        row["gains"] = {name: to_plain(each) for name, each in row["gains"].items()}
     if set(described.metrics) & {*RETRIEVAL, *CLUSTERING_NAMES}:
         row["embedding"] = to_plain(embedding_scores(parts, described, layer))
     return row

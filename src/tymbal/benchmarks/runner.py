@@ -16,7 +16,7 @@ import tymbal
 from tymbal.benchmarks.dataset import TEST, TRAIN, VALIDATION, BenchmarkSet
 from tymbal.config import digest, to_plain
 from tymbal.errors import DataError, UsageError
-from tymbal.evaluation import Estimate, estimate, get_metric, measure
+from tymbal.evaluation import Estimate, PairedMean, estimate, get_metric, measure, paired_mean
 from tymbal.features import Examples, FeatureStore
 from tymbal.features import examples as gather
 from tymbal.jobs import write_json
@@ -39,6 +39,7 @@ class BenchConfig:
     seeds : fits of every candidate on the training fold, from the seed of `probe` on; their test scores are averaged.
     frames : time bins that an example is pooled to; None keeps every frame.
     options : settings of a head by its name, in place of those of `probe`.
+    compare : pairs of candidates (A, B) whose difference A - B of the headline metric is kept with its error.
     probe : everything else about the candidates.
     """
 
@@ -48,6 +49,7 @@ class BenchConfig:
     seeds: int = 1
     frames: int | None = 16
     options: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    compare: tuple[tuple[str, str], ...] = ()
     probe: ProbeConfig = field(default_factory=ProbeConfig)
 
     def candidates(self, multilabel: bool, layers: Sequence[str]) -> dict[str, ProbeConfig]:
@@ -137,8 +139,9 @@ def run_probes(parts: Mapping[str, Part], described: BenchmarkSet, config: Bench
     """Fit every candidate, pick on validation, write OUT/choice.json, then score the test part; see `results` keys.
 
     Fits are kept in OUT/fits by content: running again fits only what is not there. `parts`: train, test and perhaps
-    validation. Returns {"probes": {name: {metric: Estimate}}, "picked": name, "validation": {name: value}}; the picked
-    one stands under its own name. Raises DataError where parts hold too little.
+    validation. Returns {"probes": {name: {metric: Estimate}}, "picked": name, "validation": {name: value},
+    "gains": {"A - B": PairedMean}, "configs"}; the picked one stands under its own name. Raises DataError where parts
+    hold too little.
     """
     train, validation = with_validation(parts[TRAIN], parts.get(VALIDATION))
     test = parts[TEST]
@@ -149,11 +152,14 @@ def run_probes(parts: Mapping[str, Part], described: BenchmarkSet, config: Bench
     judged = {name: _measured(metrics[0], validation, each, described) for name, each in scores.items()}
     picked = max(judged, key=lambda name: judged[name])
     write_json(out / "choice.json", {"picked": picked, "metric": metrics[0], "validation": judged})
-    estimates = {}
-    for name, candidate in candidates.items():
-        given = fits.test(candidate, test)
-        estimates[name] = {each: _estimated(each, test, given, described) for each in metrics}
+    given = {name: fits.test(candidate, test) for name, candidate in candidates.items()}
+    estimates = {
+        name: {each: _estimated(each, test, scores, described) for each in metrics} for name, scores in given.items()
+    }
+    pairs = [pair for pair in config.compare if set(pair) <= set(given)]
+    gains = {f"{a} - {b}": _gain(metrics[0], test, (given[a], given[b]), described) for a, b in pairs}
     return {
+        "gains": {name: gain for name, gain in gains.items() if gain},
         "probes": {name: {each: row for each, row in found.items() if row} for name, found in estimates.items()},
         "picked": picked,
         "validation": judged,
@@ -181,6 +187,17 @@ def _estimated(metric: str, part: Part, scores: NDArray[np.float32], described: 
     truth, given = _arguments(metric, part, scores, described.multilabel)
     try:
         return estimate(metric, truth, given, groups=list(part.units), unit_name=described.unit_name)
+    except DataError:
+        return None
+
+
+def _gain(
+    metric: str, part: Part, given: tuple[NDArray[np.float32], NDArray[np.float32]], described: BenchmarkSet
+) -> PairedMean | None:
+    """None where these examples do not define the metric."""
+    (truth, first), (_, second) = (_arguments(metric, part, scores, described.multilabel) for scores in given)
+    try:
+        return paired_mean(metric, truth, [(first, second)], groups=list(part.units))
     except DataError:
         return None
 

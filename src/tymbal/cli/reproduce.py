@@ -3,15 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from tymbal.cli.common import EXIT_OK, Json, Quiet, Workers, say, say_json, say_table
+from tymbal.cli.common import (
+    EXIT_OK,
+    EXIT_SOME_FAILED,
+    Json,
+    Quiet,
+    Workers,
+    save_parameters,
+    say,
+    say_failures,
+    say_json,
+    say_table,
+)
 
 if TYPE_CHECKING:
-    from tymbal.benchmarks.reproduce import StudyPlan, Work
+    from tymbal.benchmarks.reproduce import StudyOutcome, StudyPlan, Work
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What of the study is asked for.
+
+    Parameters
+    ----------
+    weights
+        Folder of the published checkpoints, beside $TYMBAL_WEIGHTS. Nothing is fetched.
+    random_weights
+        Take encoders whose weights are missing with random ones, in full size or tiny: a floor, not a result.
+    tasks
+        Sets, beans or birdset, with commas between them; by default all.
+    models
+        Encoders with commas between them; by default all seven.
+    frames
+        Time bins that every example is pooled to; 0 keeps every frame, as the paper does.
+    epochs
+        Epochs of every probe; by default the paper's 50.
+    """
+
+    weights: Path | None = None
+    random_weights: Literal["no", "full", "tiny"] = "no"
+    tasks: str = ""
+    models: str = ""
+    frames: int = 0
+    epochs: int | None = None
 
 
 def reproduce(
@@ -19,13 +59,8 @@ def reproduce(
     *,
     data: Path,
     out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None,
-    weights: Path | None = None,
+    asked: Annotated[Asked, Parameter(name="*")] = Asked(),
     dry_run: Annotated[bool, Parameter(negative="")] = False,
-    random_weights: Literal["no", "full", "tiny"] = "no",
-    tasks: str = "",
-    models: str = "",
-    frames: int = 0,
-    epochs: int | None = None,
     workers: Workers = 1,
     quiet: Quiet = False,
     json: Json = False,
@@ -40,41 +75,50 @@ def reproduce(
         Folder with beans/ and birdset/, each as its own download leaves it.
     out
         Folder for corpora, features, fits and results; run it again and it goes on where it stopped.
-    weights
-        Folder of the published checkpoints, beside $TYMBAL_WEIGHTS. Nothing is fetched.
     dry_run
         Say what is there, what is missing and where to get it, and what it would cost; do nothing.
-    random_weights
-        Take encoders whose weights are missing with random ones, in full size or tiny: a floor, not a result.
-    tasks
-        Sets, beans or birdset, with commas between them; by default all.
-    models
-        Encoders with commas between them; by default all seven.
-    frames
-        Time bins that every example is pooled to; 0 keeps every frame, as the paper does.
-    epochs
-        Epochs of every probe; by default the paper's 50.
     """
-    from tymbal.benchmarks.reproduce import plan_study
+    from tymbal.benchmarks.reproduce import run_study
     from tymbal.errors import UsageError
+    from tymbal.jobs import make_progress
 
-    if not dry_run:
-        raise UsageError("the run itself is not built yet", mend="Look at the plan with --dry-run.")
-    plan = plan_study(
+    if out is None and not dry_run:
+        raise UsageError(
+            "no folder for the results", where="--out", mend="Give one with -o, or only look with --dry-run."
+        )
+    plan = _plan(data, out, asked)
+    if dry_run and json:
+        say_json(plan.record())
+    elif not json and not quiet:
+        _tell_plan(plan, result=dry_run)
+    if dry_run:
+        return EXIT_OK
+    outcome = run_study(plan, workers=workers, progress=make_progress(quiet=quiet))
+    if out is not None:
+        given = {name: value for name, value in asdict(asked).items() if value is not None}
+        kept = {name: str(value) if isinstance(value, Path) else value for name, value in given.items()}
+        save_parameters(out, "reproduce", {"study": study, "data": str(data), "out": str(out), **kept})
+    if json:
+        say_json({"plan": plan.record(), **vars(outcome), "out": out})
+    elif not quiet:
+        _tell_outcome(plan, outcome)
+    say_failures(outcome.failures)
+    return EXIT_SOME_FAILED if outcome.failures else EXIT_OK
+
+
+def _plan(data: Path, out: Path | None, asked: Asked) -> StudyPlan:
+    from tymbal.benchmarks.reproduce import plan_study
+
+    return plan_study(
         data,
         out,
-        weights=weights,
-        random_weights=random_weights,
-        tasks=_names(tasks),
-        models=_names(models),
-        frames=frames or None,
-        epochs=epochs,
+        weights=asked.weights,
+        random_weights=asked.random_weights,
+        tasks=_names(asked.tasks),
+        models=_names(asked.models),
+        frames=asked.frames or None,
+        epochs=asked.epochs,
     )
-    if json:
-        say_json(plan.record())
-    elif not quiet:
-        _tell_plan(plan, result=True)
-    return EXIT_OK
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -198,6 +242,29 @@ def _costs(found: Sequence[Work]) -> list[str]:
         "-" if None in encode else _hours(sum(encode)),
         "-" if None in fit else _hours(sum(fit)),
     ]
+
+
+def _tell_outcome(plan: StudyPlan, outcome: StudyOutcome) -> None:
+    from tymbal.benchmarks.reproduce import CELLS, study_rows
+
+    rows = []
+    table = study_rows(plan, outcome.results)
+    floors = "trained" not in table["weights"]  # nothing published stands beside random weights
+    for (model, weights, name, metric), found in table.group_by(
+        "model", "weights", "set", "metric", maintain_order=True
+    ):
+        values = {(row["layers"], row["head"]): row["value"] for row in found.iter_rows(named=True)}
+        published = found["published"].drop_nulls()
+        told = [f"{values[cell]:.3f}" if cell in values else "-" for cell in CELLS]
+        told += [] if floors else ["-" if published.is_empty() else f"{published[0]:.3f}"]
+        title = model if weights == "trained" else f"{model} ({weights}: floor)"
+        star = "" if found["official"].all() else " *"
+        rows.append([title, f"{name}{star}", metric, *told])
+    say()
+    header = ["encoder", "set", "metric", *(f"{head}, {layers}" for layers, head in CELLS)]
+    say_table(header if floors else [*header, "published linear, last"], rows)
+    say("*: what lies here is not the published set; such a number is not comparable.")
+    say(f"intervals, gains and sources: {plan.out}/results.md (.csv, .parquet, .json)")
 
 
 def _count(items: Sequence[object], noun: str) -> str:

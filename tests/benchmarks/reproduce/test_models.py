@@ -10,12 +10,8 @@ import torch
 from tymbal.benchmarks.published import table
 from tymbal.benchmarks.reproduce import MODELS, SOURCE
 from tymbal.benchmarks.reproduce.models import blank, look_for, stored_layers, study_models
-from tymbal.errors import UsageError
-
-
-@pytest.fixture(autouse=True)
-def _no_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TYMBAL_WEIGHTS", str(tmp_path / "none"))
+from tymbal.encoders import save_encoder
+from tymbal.errors import EncoderError, UsageError
 
 
 def test_every_encoder_has_published_values() -> None:
@@ -64,3 +60,15 @@ def test_the_class_token_is_no_layer_in_time() -> None:
 def test_unknown_names_are_refused_with_a_guess() -> None:
     with pytest.raises(UsageError, match="Did you mean 'sl-BEATs-all'"):
         study_models(["sl-BEATs"])
+
+
+def test_a_file_is_opened_as_the_encoder_it_is_said_to_be(tmp_path: Path) -> None:
+    eat, beats = study_models(["EAT-all", "sl-BEATs-all"])
+    for model in (beats, eat):
+        save_encoder(blank(beats, tiny=True), tmp_path / model.known.file)
+    right, wrong = look_for((beats, eat), tmp_path, "no")
+    encoder, _ = right.open()
+    assert encoder.checksum == blank(beats, tiny=True).checksum
+    assert not encoder.training
+    with pytest.raises(EncoderError, match="beats"):
+        wrong.open()

@@ -13,11 +13,6 @@ from tymbal.benchmarks.reproduce.plan import places
 from tymbal.errors import UsageError
 
 
-@pytest.fixture(autouse=True)
-def _no_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TYMBAL_WEIGHTS", str(tmp_path / "none"))
-
-
 def test_nothing_there_is_a_plan_of_what_is_missing(tmp_path: Path) -> None:
     plan = plan_study(tmp_path, models=["BEATs", "sl-BEATs-all"])
     assert (plan.probes, len(plan.missing_sets), len(plan.missing_models)) == (2 * 18 * 4, 18, 2)

@@ -19,8 +19,11 @@ from tymbal.benchmarks.reproduce.preset import (
     paper_config,
     study_sets,
 )
+from tymbal.benchmarks.reproduce.results import CELLS, study_rows
+from tymbal.benchmarks.reproduce.run import StudyOutcome, run_study
 
 __all__ = [
+    "CELLS",
     "CLAIMS",
     "DEPARTURES",
     "FLOOR",
@@ -37,12 +40,15 @@ __all__ = [
     "AtHand",
     "Facts",
     "Model",
+    "StudyOutcome",
     "StudyPlan",
     "Work",
     "family_of",
     "paper_config",
     "places",
     "plan_study",
+    "run_study",
+    "study_rows",
     "study_sets",
     "where_from",
 ]

@@ -15,7 +15,7 @@ from tymbal.encoders.fetch import weights_directory
 from tymbal.encoders.known import BY_NAME, KnownCheckpoint
 from tymbal.encoders.registry import create_encoder, encoder_class
 from tymbal.encoders.source import open_encoder
-from tymbal.errors import UsageError
+from tymbal.errors import EncoderError, UsageError
 
 RandomWeights = Literal["no", "full", "tiny"]
 FLOOR = "random weights: a floor"
@@ -86,14 +86,20 @@ class AtHand:
         """Where its file is had by hand."""
         known = self.model.known
         size = f"about {known.size_mb} MB, {known.licence}"
-        return f"{self.model.name}: get {known.file} ({size}) from {known.where}"
+        return f"Get {known.file} ({size}) from {known.where}"
 
-    def open(self) -> Encoder:
-        """The encoder, frozen. Raises EncoderError where its file does not load, or where nothing is at hand."""
+    def open(self) -> tuple[Encoder, tuple[str, ...]]:
+        """The encoder, frozen, and notes on its file. Raises EncoderError where that does not load."""
+        if self.path is None:
+            return blank(self.model, tiny=self.weights == "random, tiny"), ()
         config: dict[str, Any] = dict(self.model.known.config)
-        if self.path is not None:
-            return open_encoder(self.path, **config).encoder
-        return blank(self.model, tiny=self.weights == "random, tiny")
+        opened = open_encoder(self.path, **config)
+        kind = self.model.known.encoder
+        if opened.encoder.name != kind:
+            raise EncoderError(
+                f"holds {opened.encoder.name}, not {kind}", where=self.path, mend="Get the published file again."
+            )
+        return opened.encoder, opened.notes
 
 
 def blank(model: Model, *, tiny: bool = False) -> Encoder:

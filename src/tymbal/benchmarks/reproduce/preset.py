@@ -83,7 +83,14 @@ def paper_config(*, frames: int | None = None, epochs: int | None = None) -> Ben
     probe = PAPER_PROBE
     if epochs is not None:
         probe = replace(probe, training=replace(PAPER_TRAINING, epochs=epochs))
-    return BenchConfig(heads=tuple(HEADS.values()), layers=LAYERS, frames=frames, probe=probe, options=PAPER_OPTIONS)
+    return BenchConfig(
+        heads=tuple(HEADS.values()),
+        layers=LAYERS,
+        frames=frames,
+        options=PAPER_OPTIONS,
+        compare=tuple((f"{head}-all", f"{head}-last") for head in HEADS.values()),
+        probe=probe,
+    )
 
 
 def _headline(described: BenchmarkSet) -> BenchmarkSet:
