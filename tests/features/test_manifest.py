@@ -76,6 +76,7 @@ def test_what_differs_in_an_encoder_is_told_by_the_field_not_by_its_hash() -> No
         "bands of the encoder: there None, asked for 8": other({"gain": 1.0, "bands": 8}, encoder_checksum="cd"),
         "encoder: there 'toy', asked for 'spectral'": other({}, encoder="spectral", encoder_checksum="cd", layers=[]),
         "precision of the encoder: there None, asked for 'int8'": other(numerics="int8", encoder_checksum="cd"),
+        "weights of the encoder: there 'ab', asked for 'cd'": other({"gain": 1.0, "new": None}, encoder_checksum="cd"),
     }
     for told, asked in cases.items():
         with pytest.raises(SettingsError) as caught:

@@ -188,14 +188,14 @@ def check_same(store: Path, old: Manifest, new: Manifest) -> None:
 
 def _differences(old: Manifest, new: Manifest) -> Iterator[tuple[str, Any, Any]]:
     """What a setting is called, there and asked for. A checksum only where nothing else of the encoder differs."""
-    same_config = old.encoder_config == new.encoder_config
     for name, word in _WORDS.items():
         there, asked = old.parameters.get(name), new.parameters.get(name)
         if old.encoder != new.encoder and name in ("encoder_checksum", "layers"):
             continue
         if name == "encoder_checksum" and there != asked:
-            if not same_config:
-                yield from _fields(old.encoder_config, new.encoder_config)
+            fields = [each for each in _fields(old.encoder_config, new.encoder_config) if each[1] != each[2]]
+            if fields:
+                yield from fields
             elif old.parameters.get("numerics") == new.parameters.get("numerics"):
                 yield word, there, asked
         else:

@@ -1,4 +1,4 @@
-"""In which precision an encoder runs: the one place for it. Why these: docs/decisions/0007-precision.md."""
+"""In which precision an encoder runs: the one place for it. Why so: docs/decisions/0007-precision-and-runtimes.md."""
 
 from __future__ import annotations
 
