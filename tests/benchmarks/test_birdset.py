@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +12,13 @@ import polars as pl
 import pytest
 from tests.benchmarks import replicas
 
-from tymbal.benchmarks import BENCHMARKS, BenchConfig, benchmark_sets, run_benchmark, verify
+from tymbal.benchmarks import BENCHMARKS, BenchConfig, Contents, benchmark_sets, run_benchmark, to_corpus, verify
 from tymbal.benchmarks import birdset as room
 from tymbal.benchmarks.birdset import Limits, event_quota, main_events, segment_of
+from tymbal.benchmarks.dataset import BenchmarkSet
 from tymbal.benchmarks.runner import cut_down
 from tymbal.encoders import create_encoder
+from tymbal.errors import DataError
 
 QUICK = BenchConfig(heads=("logistic",), layers=("last",), frames=2)
 
@@ -80,6 +84,62 @@ def check_set(data: Path) -> None:
 
 def test_a_set_by_hand(tmp_path: Path) -> None:
     check_set(replicas.birdset(tmp_path, "HSN", ("amerob", "norcar", "veery")))
+
+
+def test_a_focal_window_carries_every_species_of_its_recording(tmp_path: Path) -> None:
+    data = replicas.birdset(tmp_path, "HSN", ("amerob", "norcar", "veery"))
+    path = data / "HSN/HSN_metadata_train.parquet"
+    table = pl.read_parquet(path)
+    both = [["veery", "amerob"], *table["ebird_code_multilabel"].to_list()[1:]]
+    table.with_columns(pl.Series("ebird_code_multilabel", both)).write_parquet(path)
+    (described,) = benchmark_sets("birdset", ["HSN"])
+    contents = verify(data, described).contents
+    assert contents is not None
+    rows = contents.examples.filter(pl.col("recording").str.ends_with("XC000.ogg"))
+    assert rows["labels"].to_list() == [["amerob", "veery"]] * 2
+
+
+def test_a_pool_is_all_training_and_has_limits_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = replicas.pool(tmp_path, "XCM", ("amerob", "sora"))
+    asked: list[Limits] = []
+
+    def quota(sizes: Sequence[int], limits: Limits) -> list[int]:
+        asked.append(limits)
+        return event_quota(sizes, limits)
+
+    monkeypatch.setattr(room, "event_quota", quota)
+    found = room.read_pool(data / "XCM", room.XCM)
+    assert found.labels == ("amerob", "sora")
+    assert Counter(found.examples["fold"]) == {"train": 16}, "two events of every file: far from 500 of a species"
+    assert asked == [Limits(500, 1)] * 2
+    room.read_set(replicas.birdset(tmp_path, "HSN", ("amerob",)) / "HSN", room.HSN)
+    assert asked[2:] == [Limits(600, 5)]
+
+
+def a_soundscape_in_training(described: BenchmarkSet, folder: Path) -> Contents:
+    found = described.read(folder, described)
+    leaked = found.examples.filter(pl.col("fold") == "test").head(1).with_columns(fold=pl.lit("train"))
+    return replace(found, examples=pl.concat([found.examples, leaked]))
+
+
+def windows_drawn_alone(described: BenchmarkSet, folder: Path) -> Contents:
+    """Training and validation drawn by window: a recording of two windows is in both."""
+    found = described.read(folder, described)
+    place = pl.int_range(pl.len()).over("recording")
+    fold = pl.when(place > 0).then(pl.lit("validation")).otherwise(pl.col("fold"))
+    return replace(found, examples=found.examples.with_columns(fold=fold))
+
+
+@pytest.mark.parametrize("planted", [a_soundscape_in_training, windows_drawn_alone])
+def test_a_leaked_recording_is_caught(planted: Callable[[BenchmarkSet, Path], Contents], tmp_path: Path) -> None:
+    data = replicas.birdset(tmp_path, "HSN", ("amerob", "norcar", "veery"))
+    (honest,) = benchmark_sets("birdset", ["HSN"])
+    leaking = replace(honest, read=lambda folder, _: planted(honest, folder))
+    assert "leak" not in [each.code for each in verify(data, honest).departures]
+    (leak,) = [each for each in verify(data, leaking).departures if each.code == "leak"]
+    assert leak.severity == "unexpected"
+    with pytest.raises(DataError, match="tear"):
+        to_corpus(data, leaking, tmp_path / "out")
 
 
 @pytest.mark.parametrize(

@@ -122,6 +122,13 @@ def _split(corpus: Corpus, described: BenchmarkSet, table: pl.DataFrame, whole: 
         by = ("recording", "unit") if described.whole_units and not described.published_folds else "recording"
         make_split(corpus, OFFICIAL, by=by, folds="official_fold")
         return
+    if "chunk" not in table.columns:
+        torn = table.group_by("recording").agg(pl.col("fold").n_unique()).filter(pl.col("fold") > 1)["recording"].sort()
+        raise DataError(
+            f"the set's own tables tear {len(torn)} recordings over several folds, the first is {torn[0]!r}",
+            where=described.name,
+            mend="A probe would be tested on what it was trained on. Take the set's tables anew.",
+        )
     chunks = table.unique(["recording", "chunk"], keep="first").select("recording", "chunk", "fold")
     events = corpus.events.select("event_id", "recording", (pl.col("onset_s") // CHUNK_S).cast(pl.Int64).alias("chunk"))
     rows = events.join(chunks, on=["recording", "chunk"], how="inner", maintain_order="left").select(
