@@ -35,14 +35,14 @@ def test_the_probe_is_picked_before_the_test_part_is_looked_at(
 def test_scores_are_those_of_the_official_metric(ran: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     data, out = ran
     seen: list[tuple[np.ndarray, np.ndarray]] = []
-    plain = run_probes.__globals__["_estimated"]
+    plain = run_probes.__globals__["estimated"]
 
     def spy(metric: str, part: Part, scores: np.ndarray, described: object) -> object:
         if metric == "map":
             seen.append((part.membership(), scores))
         return plain(metric, part, scores, described)
 
-    monkeypatch.setitem(run_probes.__globals__, "_estimated", spy)
+    monkeypatch.setitem(run_probes.__globals__, "estimated", spy)
     outcome = run_benchmark("beans", data, create_encoder("spectral"), out, sets=["rfcx"], config=QUICK)
     for (truth, scores), found in zip(seen, outcome.results["rfcx"]["probes"].values(), strict=True):
         values = [average_precision_score(truth[:, c], scores[:, c]) if truth[:, c].any() else 0.0 for c in range(24)]

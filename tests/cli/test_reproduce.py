@@ -24,7 +24,7 @@ def test_nothing_there_tells_where_to_get_it(tmp_path: Path, capsys: pytest.Capt
     assert "0 of 1 encoders with their weights, 0 of 18 sets, 0 probes can be run" in told
     assert "BEATs_iter3_plus_AS2M.pt  361 MB" in told
     assert "watkins: https://archive.org/details/watkins_202104" in told
-    assert "fine-tuning, the paper's upper bound, is not run here" in told
+    assert "Fine-tuning, the paper's upper bound, is not run: --fine-tuning does" in told
     assert main([*command, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["probes"] == 72
 

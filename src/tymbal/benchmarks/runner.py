@@ -154,7 +154,7 @@ def run_probes(parts: Mapping[str, Part], described: BenchmarkSet, config: Bench
     write_json(out / "choice.json", {"picked": picked, "metric": metrics[0], "validation": judged})
     given = {name: fits.test(candidate, test) for name, candidate in candidates.items()}
     estimates = {
-        name: {each: _estimated(each, test, scores, described) for each in metrics} for name, scores in given.items()
+        name: {each: estimated(each, test, scores, described) for each in metrics} for name, scores in given.items()
     }
     pairs = [pair for pair in config.compare if set(pair) <= set(given)]
     gains = {f"{a} - {b}": _gain(metrics[0], test, (given[a], given[b]), described) for a, b in pairs}
@@ -182,7 +182,7 @@ def _measured(metric: str, part: Part, scores: NDArray[np.float32], described: B
     return measure(metric, *_arguments(metric, part, scores, described.multilabel))
 
 
-def _estimated(metric: str, part: Part, scores: NDArray[np.float32], described: BenchmarkSet) -> Estimate | None:
+def estimated(metric: str, part: Part, scores: NDArray[np.float32], described: BenchmarkSet) -> Estimate | None:
     """None where these examples do not define the metric."""
     truth, given = _arguments(metric, part, scores, described.multilabel)
     try:

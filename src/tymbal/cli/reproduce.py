@@ -44,6 +44,8 @@ class Asked:
         Time bins that every example is pooled to; 0 keeps every frame, as the paper does.
     epochs
         Epochs of every probe; by default the paper's 50.
+    fine_tuning
+        Train every encoder on every set as well, the paper's upper bound. Needs a GPU, or days.
     """
 
     weights: Path | None = None
@@ -52,6 +54,7 @@ class Asked:
     models: str = ""
     frames: int = 0
     epochs: int | None = None
+    fine_tuning: Annotated[bool, Parameter(negative="")] = False
 
 
 def reproduce(
@@ -118,6 +121,7 @@ def _plan(data: Path, out: Path | None, asked: Asked) -> StudyPlan:
         models=_names(asked.models),
         frames=asked.frames or None,
         epochs=asked.epochs,
+        fine_tuning=asked.fine_tuning,
     )
 
 
@@ -126,7 +130,7 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def _tell_plan(plan: StudyPlan, *, result: bool) -> None:
-    from tymbal.benchmarks.reproduce import DEPARTURES, NO_FINE_TUNING, PAPER
+    from tymbal.benchmarks.reproduce import DEPARTURES, PAPER
 
     say(
         f"The probing study ({PAPER}): {_count(plan.models, 'encoder')} × last, all layers × linear, attention × "
@@ -142,7 +146,8 @@ def _tell_plan(plan: StudyPlan, *, result: bool) -> None:
     _tell_sets(plan, result)
     _tell_cost(plan, result)
     say(result=result)
-    say(f"Not the paper to the letter ({NO_FINE_TUNING}):", result=result)
+    say(f"{plan.about_fine_tuning}.", result=result)
+    say("Not the paper to the letter:", result=result)
     for departure in DEPARTURES:
         say(f"  {departure}", result=result)
 
@@ -222,10 +227,13 @@ def _tell_cost(plan: StudyPlan, result: bool) -> None:
     by_model = {at.model.name: [each for each in plan.work if each.model == at.model.name] for at in plan.models}
     rows = []
     for name, found in by_model.items():
-        rows.append([name, *_costs(found), plan.fits * len(found), sum(each.done for each in found)])
+        *costs, tuning = _costs(found)
+        rows.append([name, *costs, plan.fits * len(found), sum(each.done for each in found), tuning])
     if len(rows) > 1:
-        rows.append(["all", *_costs(plan.work), plan.fits * len(plan.work), sum(each.done for each in plan.work)])
+        *costs, tuning = _costs(plan.work)
+        rows.append(["all", *costs, plan.fits * len(plan.work), sum(each.done for each in plan.work), tuning])
     header = ["encoder", "to encode", "features", "most memory", "encoding", "fitting", "probes", "sets done"]
+    header.append("fine-tuning" + ("" if plan.fine_tuning else " (not run)"))
     say_table(header, rows, result=result)
     say("Times are of one thread, estimated by arithmetic; memory is of the largest set.", result=result)
     large = [(each, reason) for each in plan.work if (reason := plan.too_large(each)) is not None]
@@ -234,34 +242,35 @@ def _tell_cost(plan: StudyPlan, result: bool) -> None:
 
 
 def _costs(found: Sequence[Work]) -> list[str]:
-    encode, fit = ([getattr(each, name) for each in found] for name in ("encode_cpu_h", "fit_cpu_h"))
+    names = ("encode_cpu_h", "fit_cpu_h", "tune_cpu_h")
+    times = [[getattr(each, name) for each in found] for name in names]
     return [
         _hours(sum(each.hours for each in found)),
         f"{sum(each.stored_gb for each in found):.3g} GB",
         f"{max(each.memory_gb for each in found):.3g} GB",
-        "-" if None in encode else _hours(sum(encode)),
-        "-" if None in fit else _hours(sum(fit)),
+        *("-" if None in hours else _hours(sum(hours)) for hours in times),
     ]
 
 
 def _tell_outcome(plan: StudyPlan, outcome: StudyOutcome) -> None:
-    from tymbal.benchmarks.reproduce import CELLS, study_rows
+    from tymbal.benchmarks.reproduce import cells, study_rows
 
     rows = []
     table = study_rows(plan, outcome.results)
+    columns = cells(table)
     floors = "trained" not in table["weights"]  # nothing published stands beside random weights
     for (model, weights, name, metric), found in table.group_by(
         "model", "weights", "set", "metric", maintain_order=True
     ):
         values = {(row["layers"], row["head"]): row["value"] for row in found.iter_rows(named=True)}
         published = found["published"].drop_nulls()
-        told = [f"{values[cell]:.3f}" if cell in values else "-" for cell in CELLS]
+        told = [f"{values[cell]:.3f}" if cell in values else "-" for cell in columns]
         told += [] if floors else ["-" if published.is_empty() else f"{published[0]:.3f}"]
         title = model if weights == "trained" else f"{model} ({weights}: floor)"
         star = "" if found["official"].all() else " *"
         rows.append([title, f"{name}{star}", metric, *told])
     say()
-    header = ["encoder", "set", "metric", *(f"{head}, {layers}" for layers, head in CELLS)]
+    header = ["encoder", "set", "metric", *(f"{head}, {layers}" for layers, head in columns)]
     say_table(header if floors else [*header, "published linear, last"], rows)
     say("*: what lies here is not the published set; such a number is not comparable.")
     say(f"intervals, gains and sources: {plan.out}/results.md (.csv, .parquet, .json)")

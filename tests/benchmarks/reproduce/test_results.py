@@ -49,7 +49,7 @@ def test_trained_encoders_stand_beside_their_published_value(replica: Path, stud
     (esc,) = study_sets(["esc50"])
     beside = table.drop_nulls("published").select("model", "layers", "head", "published", "source").rows()
     assert beside == [("BEATs", "last", "linear", published_value(beats.model, esc), "2508.11845")]
-    page = markdown(table, study_gains(plan, found), [], [])
+    page = markdown(table, study_gains(plan, found), [], [], "")
     trained, floor = page.index("| BEATs | esc50 *"), page.index("| EAT-all (random, tiny) | esc50 *")
     assert trained < page.index("## Floor") < floor
     assert "Read off the paper's figure" in page

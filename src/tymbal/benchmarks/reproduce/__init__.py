@@ -6,6 +6,7 @@ from tymbal.benchmarks.reproduce.plan import StudyPlan, places, plan_study, wher
 from tymbal.benchmarks.reproduce.preset import (
     CLAIMS,
     DEPARTURES,
+    FINE_TUNING,
     HEADS,
     LAYERS,
     NO_FINE_TUNING,
@@ -19,13 +20,13 @@ from tymbal.benchmarks.reproduce.preset import (
     paper_config,
     study_sets,
 )
-from tymbal.benchmarks.reproduce.results import CELLS, study_rows
+from tymbal.benchmarks.reproduce.results import cells, study_rows
 from tymbal.benchmarks.reproduce.run import StudyOutcome, run_study
 
 __all__ = [
-    "CELLS",
     "CLAIMS",
     "DEPARTURES",
+    "FINE_TUNING",
     "FLOOR",
     "HEADS",
     "LAYERS",
@@ -43,6 +44,7 @@ __all__ = [
     "StudyOutcome",
     "StudyPlan",
     "Work",
+    "cells",
     "family_of",
     "paper_config",
     "places",

@@ -45,7 +45,8 @@ class Work:
     """One encoder on one set.
 
     hours : of sound to pass through the encoder. stored_gb : of features. memory_gb : of features that the probes
-    hold at once. encode_cpu_h, fit_cpu_h : about; None for tiny encoders. done : its result is there.
+    hold at once. encode_cpu_h, fit_cpu_h, tune_cpu_h : about; None for tiny encoders. done : its result is
+    there.
     """
 
     model: str
@@ -55,6 +56,7 @@ class Work:
     memory_gb: float
     encode_cpu_h: float | None
     fit_cpu_h: float | None
+    tune_cpu_h: float | None
     done: bool
 
 
@@ -103,8 +105,16 @@ def work(at: AtHand, of: Facts, config: BenchConfig, *, done: bool = False) -> W
         memory_gb=values * of.examples * _FLOAT32 / 1e9,
         encode_cpu_h=None if tiny else of.hours * ENCODING[at.model.known.encoder],
         fit_cpu_h=None if tiny else flop / _flop_per_s() / 3600,
+        tune_cpu_h=None if tiny else epochs * _heard(of) * ENCODING[at.model.known.encoder],
         done=done,
     )
+
+
+def _heard(of: Facts) -> float:
+    """Hours of forward passes in an epoch of fine-tuning: training examples thrice, as there is a way back, the rest
+    of the sound once at most."""
+    share = of.train / max(1, of.examples)
+    return of.hours * (3 * share + 1 - share)
 
 
 def machine_memory_gb() -> float | None:

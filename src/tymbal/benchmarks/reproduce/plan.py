@@ -10,7 +10,14 @@ from typing import Any
 from tymbal.benchmarks.dataset import BenchmarkSet
 from tymbal.benchmarks.reproduce.cost import Facts, Work, facts, machine_memory_gb, work
 from tymbal.benchmarks.reproduce.models import AtHand, RandomWeights, look_for, study_models
-from tymbal.benchmarks.reproduce.preset import DEPARTURES, NO_FINE_TUNING, family_of, paper_config, study_sets
+from tymbal.benchmarks.reproduce.preset import (
+    DEPARTURES,
+    FINE_TUNING,
+    NO_FINE_TUNING,
+    family_of,
+    paper_config,
+    study_sets,
+)
 from tymbal.benchmarks.runner import BenchConfig
 from tymbal.benchmarks.verify import Verification, verify
 from tymbal.config import to_plain
@@ -39,6 +46,7 @@ class StudyPlan:
     hourly: tuple[Work, ...]
     config: BenchConfig
     memory_gb: float | None
+    fine_tuning: bool = False
 
     @property
     def probes(self) -> int:
@@ -76,6 +84,11 @@ class StudyPlan:
         names = {at.model.name for at in self.runnable}
         return tuple(each for each in self.work if each.model in names and self.too_large(each) is None)
 
+    @property
+    def about_fine_tuning(self) -> str:
+        """Whether and how the paper's upper bound is run."""
+        return FINE_TUNING if self.fine_tuning else NO_FINE_TUNING
+
     def too_large(self, each: Work) -> str | None:
         """Why a piece of work is skipped before it is begun, with the mend; None where it fits."""
         if self.memory_gb is None or each.memory_gb <= self.memory_gb:
@@ -105,7 +118,7 @@ class StudyPlan:
             "memory_gb": self.memory_gb,
             "config": to_plain(self.config),
             "departures": DEPARTURES,
-            "fine_tuning": NO_FINE_TUNING,
+            "fine_tuning": self.about_fine_tuning,
         }
 
 
@@ -144,6 +157,7 @@ def plan_study(
     models: Sequence[str] = (),
     frames: int | None = None,
     epochs: int | None = None,
+    fine_tuning: bool = False,
 ) -> StudyPlan:
     """Look at what is there; nothing is fetched, embedded or written.
 
@@ -155,6 +169,7 @@ def plan_study(
     random_weights : take encoders without weights in their "full" or a "tiny" size, as a floor; "no": leave them out.
     tasks, models : names; by default all.
     frames : time bins of every example; None: every frame, as in the paper. epochs : in place of the paper's 50.
+    fine_tuning : train every encoder on every set as well, the paper's upper bound.
 
     Raises
     ------
@@ -175,4 +190,4 @@ def plan_study(
 
     costs = tuple(work(at, of, config, done=finished(at, of)) for at in at_hand for of in known)
     hourly = tuple(work(at, AN_HOUR, config) for at in at_hand)
-    return StudyPlan(data, out, at_hand, verified, known, costs, hourly, config, machine_memory_gb())
+    return StudyPlan(data, out, at_hand, verified, known, costs, hourly, config, machine_memory_gb(), fine_tuning)

@@ -53,12 +53,17 @@ DEPARTURES = (
     "frames are means over the frequency bands of a moment (BEATs: 62 frames in 10 s where the paper has 496 tokens), "
     "the bands of EfficientNet stay side by side; EAT's class token is left out",
     "padding is masked everywhere; whole clips and windows are seen, in segments of at most 10 s",
-    "features are computed once, so that nothing is augmented, in BirdSet neither",
+    "features are computed once, and nothing is augmented, in BirdSet neither",
     "which sets the paper averages over is not stated to our knowledge: those of the same group's suite are taken "
     "(11 of BEANS, 7 of BirdSet)",
 )
 SIZES = ("BEANS's own scripts fetch about 300 GB in all, and need SoX and a Kaggle login",)
-NO_FINE_TUNING = "fine-tuning, the paper's upper bound, is not run here"
+FINE_TUNING_RATE = 1e-5  # of encoder and head, from the configurations of its public code
+FINE_TUNING = (
+    "Fine-tuning, the paper's upper bound: the whole encoder with a linear head on its last layer, rate 1e-5; running "
+    "statistics and dropout of the encoder rest"
+)
+NO_FINE_TUNING = "Fine-tuning, the paper's upper bound, is not run: --fine-tuning does, at the cost of the last column"
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from tymbal.benchmarks.dataset import BenchmarkSet
 from tymbal.benchmarks.published import SOURCES, published
 from tymbal.benchmarks.reproduce.models import AtHand, Model
 from tymbal.benchmarks.reproduce.plan import StudyPlan
-from tymbal.benchmarks.reproduce.preset import CLAIMS, DEPARTURES, HEADS, LAYERS, NO_FINE_TUNING, PAPER, SOURCE, TASKS
+from tymbal.benchmarks.reproduce.preset import CLAIMS, DEPARTURES, HEADS, LAYERS, PAPER, SOURCE, TASKS
 from tymbal.evaluation import Difference, PairedMean, mean_over_sets
 from tymbal.jobs import write_json, write_text, write_through
 
@@ -25,7 +25,7 @@ ROWS = pl.Schema(
         "set": pl.String(),
         "official": pl.Boolean(),  # whether the set is as published
         "metric": pl.String(),
-        "layers": pl.String(),  # "last", "all"
+        "layers": pl.String(),  # "last", "all", or "fine-tuned": the whole encoder trained with the head on its last
         "head": pl.String(),  # "linear", "attention"
         "value": pl.Float64(),
         "low": pl.Float64(),
@@ -39,7 +39,8 @@ ROWS = pl.Schema(
     }
 )
 _NO_TEST = "A mean over fewer sets, over sets with `*` or of random weights is no test of it."
-CELLS = tuple((layers, head) for head in HEADS for layers in LAYERS)
+TUNED = ("fine-tuned", "linear")
+PROBES = tuple((layers, head) for head in HEADS for layers in LAYERS)
 
 
 def published_value(model: Model, described: BenchmarkSet) -> float | None:
@@ -67,8 +68,9 @@ def study_rows(plan: StudyPlan, results: Mapping[str, Mapping[str, Mapping[str, 
 
 def _rows_of(at: AtHand, family: str, described: BenchmarkSet, row: Mapping[str, Any]) -> list[dict[str, Any]]:
     metric, rows = described.metrics[0], []
-    for layers, head in CELLS:
-        found = row["probes"].get(f"{HEADS[head]}-{layers}", {}).get(metric)
+    for layers, head in (*PROBES, TUNED):
+        own = row.get("fine_tuned", {}) if layers == TUNED[0] else row["probes"].get(f"{HEADS[head]}-{layers}", {})
+        found = own.get(metric)
         if found is None:
             continue
         comparable = at.trained and (layers, head) == ("last", "linear")
@@ -90,6 +92,11 @@ def _rows_of(at: AtHand, family: str, described: BenchmarkSet, row: Mapping[str,
             }
         )
     return rows
+
+
+def cells(table: pl.DataFrame) -> tuple[tuple[str, str], ...]:
+    """(layers, head) of the columns of a table: the four probes, and fine-tuning where any encoder was."""
+    return (*PROBES, TUNED) if TUNED[0] in table["layers"] else PROBES
 
 
 def study_gains(
@@ -123,7 +130,7 @@ def write_study(
     gains = study_gains(plan, results)
     content = {
         "paper": PAPER,
-        "fine_tuning": NO_FINE_TUNING,
+        "fine_tuning": plan.about_fine_tuning,
         "departures": list(DEPARTURES),
         "results": {name: dict(found) for name, found in results.items()},
         "gains": [
@@ -135,7 +142,7 @@ def write_study(
         "failures": [list(each) for each in failures],
     }
     write_json(out / "results.json", content)
-    write_text(out / "results.md", markdown(table, gains, skipped, failures))
+    write_text(out / "results.md", markdown(table, gains, skipped, failures, plan.about_fine_tuning))
 
 
 def markdown(
@@ -143,6 +150,7 @@ def markdown(
     gains: Mapping[tuple[str, str, str], Difference],
     skipped: Sequence[tuple[str, str]],
     failures: Sequence[tuple[str, str]],
+    upper: str,
 ) -> str:
     """The results as a page: trained encoders beside published values, floors apart, gains, what was not run."""
     trained = table.filter(pl.col("weights") == "trained")
@@ -151,7 +159,7 @@ def markdown(
     lines += [
         "Four probes on each encoder's frozen features, fitted to training, the best epoch kept on validation, scored",
         "once on test; 95 % intervals resample the set's highest unit. `*`: what lies here is not the published set.",
-        f"{NO_FINE_TUNING[0].upper()}{NO_FINE_TUNING[1:]}.",
+        f"{upper}.",
         "",
         "## Trained encoders",
         "",
@@ -179,16 +187,17 @@ def markdown(
 
 
 def _cells(table: pl.DataFrame, *, beside: bool) -> list[str]:
-    header = ["encoder", "set", "metric", *(f"{head}, {layers}" for layers, head in CELLS), "units"]
+    columns = cells(table)
+    header = ["encoder", "set", "metric", *(f"{head}, {layers}" for layers, head in columns), "units"]
     header += ["published linear, last"] if beside else []
     lines = [_line(header), _line(["---"] * len(header))]
     for (model, weights, name), rows in table.group_by("model", "weights", "set", maintain_order=True):
         first = rows.row(0, named=True)
         star = "" if first["official"] else " *"
         found = {(row["layers"], row["head"]): row for row in rows.iter_rows(named=True)}
-        cells = [_interval(found[cell]) if cell in found else "-" for cell in CELLS]
+        told = [_interval(found[cell]) if cell in found else "-" for cell in columns]
         title = str(model) if weights == "trained" else f"{model} ({weights})"
-        line = [title, f"{name}{star}", first["metric"], *cells, f"{first['units']} {first['unit_name']}s"]
+        line = [title, f"{name}{star}", first["metric"], *told, f"{first['units']} {first['unit_name']}s"]
         if beside:
             values = rows["published"].drop_nulls()
             line.append("none known" if values.is_empty() else f"{values[0]:.3f}")

@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from tymbal.benchmarks.bench import run_sets
+from tymbal.benchmarks.corpora import to_corpus
+from tymbal.benchmarks.reproduce.finetuning import fine_tune
 from tymbal.benchmarks.reproduce.models import AtHand, stored_layers
 from tymbal.benchmarks.reproduce.plan import StudyPlan
 from tymbal.benchmarks.reproduce.results import study_rows, write_study
+from tymbal.encoders.contract import Encoder
 from tymbal.errors import NothingDoneError, TymbalError, UsageError
 from tymbal.jobs import Progress
 
@@ -99,5 +102,31 @@ def _run_model(
         workers=workers,
         progress=progress,
     )
+    failed = [(f"{at.title} on {name}", reason) for name, reason in failures]
     noted = {name: {**row, "weights": at.weights, "notes": list(notes)} for name, row in results.items()}
-    return noted, [(f"{at.title} on {name}", reason) for name, reason in failures]
+    if plan.fine_tuning:
+        failed += _tune_all(plan, out, at, encoder, noted, progress)
+    return noted, failed
+
+
+def _tune_all(
+    plan: StudyPlan,
+    out: Path,
+    at: AtHand,
+    encoder: Encoder,
+    results: dict[str, dict[str, Any]],
+    progress: Progress | None,
+) -> list[tuple[str, str]]:
+    """Fine-tune on every set that has a result, and put "fine_tuned" into it; returns what failed and why."""
+    failed = []
+    for found in plan.ready:
+        described = found.described
+        if described.name not in results:
+            continue
+        try:
+            prepared = to_corpus(plan.data, described, out / CORPORA / described.name, contents=found.contents)
+            place = out / at.folder / described.name
+            results[described.name]["fine_tuned"] = fine_tune(prepared, encoder, plan.config, place, progress=progress)
+        except TymbalError as error:
+            failed.append((f"{at.title} on {described.name}, fine-tuned", str(error)))
+    return failed
