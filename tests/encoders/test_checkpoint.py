@@ -126,3 +126,13 @@ def test_a_failed_load_leaves_the_encoder_as_it_was(toy: Toy) -> None:
     with pytest.raises(EncoderError, match="missing"):
         load_state(toy, {"projection.weight": torch.zeros(4, 10)})
     assert toy.checksum == before
+
+
+def test_the_same_encoder_is_the_same_bytes(tmp_path: Path) -> None:
+    encoder = create_encoder("bagnet", blocks=1, wide_blocks=1)
+    files = []
+    for number in range(8):
+        save_encoder(encoder, tmp_path / f"{number}")
+        files.append((tmp_path / f"{number}").read_bytes())
+    assert len(set(files)) == 1
+    assert load_encoder(tmp_path / "0").checksum == encoder.checksum

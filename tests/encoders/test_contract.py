@@ -108,7 +108,8 @@ def test_below_the_shortest_waveform_is_refused(encoder: Encoder) -> None:
 
 def grid_errors(encoder: Encoder, layer: LayerSpec) -> list[str]:
     """Where the gradients of frames at the start, middle and end contradict a local layer's grid."""
-    samples = length_for(encoder)
+    seconds = 8 * layer.grid.hop_s + layer.grid.receptive_s  # of what the grid claims, right or wrong
+    samples = max(length_for(encoder), math.ceil(seconds * (encoder.sample_rate or 1)))
     frames = encoder.frames(samples)[layer.name]
     grid, wrong = layer.grid, []
     for frame in sorted({0, frames // 2, frames - 1}):

@@ -37,7 +37,17 @@ def save_encoder(encoder: Encoder, path: str | Path) -> None:
         "config": json.dumps(to_plain(encoder.config), sort_keys=True),
         "checksum": encoder.checksum,
     }
-    write_bytes(Path(path), save(state, metadata=metadata))
+    write_bytes(Path(path), _in_order(save(state, metadata=metadata)))
+
+
+def _in_order(data: bytes) -> bytes:
+    """The same file with its metadata sorted: the library writes them in an order of its own, another each time."""
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + length])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + data[8 + length :]
 
 
 def load_encoder(path: str | Path, *, frozen: bool = True) -> Encoder:

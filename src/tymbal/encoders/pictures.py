@@ -158,7 +158,9 @@ class PictureEncoder(Encoder):
             self._bound[sample_rate_hz] = bound
         found: Self = self._bound[sample_rate_hz]
         found.training, found._frozen = self.training, self._frozen
-        found.picture.to(next(self.parameters()).device)
+        parameter = next(self.parameters(), None)
+        if parameter is not None:
+            found.picture.to(parameter.device)
         return found
 
     def frames(self, samples: int) -> dict[str, int]:

@@ -26,6 +26,7 @@ ENCODERS = {
     "melcnn": "tymbal.encoders.melcnn:MelCnn",
     "meltransformer": "tymbal.encoders.meltransformer:MelTransformer",
     "onnx": "tymbal.encoders.onnx:OnnxEncoder",
+    "picture": "tymbal.encoders.melpicture:MelPicture",
     "spectral": "tymbal.encoders.spectral:SpectralEncoder",
     "wav2vec2": "tymbal.encoders.transformers.speech:Wav2Vec2",
     "wavlm": "tymbal.encoders.transformers.speech:WavLM",

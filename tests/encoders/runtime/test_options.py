@@ -125,7 +125,7 @@ def test_what_cannot_be_lowered_is_refused_by_name(precision: str) -> None:
 
 
 def test_every_registered_encoder_is_in_one_of_the_lists() -> None:
-    assert set(list_encoders()) - LOWERED["bfloat16"] == {"onnx", "spectral", "wavlm"}
+    assert set(list_encoders()) - LOWERED["bfloat16"] == {"onnx", "picture", "spectral", "wavlm"}
 
 
 def test_rounded_weights_are_neither_saved_nor_rounded_again(tmp_path: Path) -> None:

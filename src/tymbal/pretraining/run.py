@@ -1,0 +1,184 @@
+"""Running a recipe: pictures in, an encoder's file out, resumable at any step."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from tymbal.config import digest, from_plain, to_plain
+from tymbal.encoders import load_encoder, save_encoder
+from tymbal.encoders.pictures import PictureConfig, PictureEncoder
+from tymbal.encoders.registry import config_type, encoder_class
+from tymbal.errors import UsageError
+from tymbal.jobs import Progress
+from tymbal.jobs.atomic import write_json
+from tymbal.pretraining.crops import Crops, Source, labels_of, open_source
+from tymbal.pretraining.objectives import Objective, create_objective
+from tymbal.pretraining.objectives.contract import PictureBatch
+from tymbal.pretraining.objectives.registry import objective_class
+from tymbal.pretraining.recipe import Recipe
+from tymbal.training import Parallel, TrainingReport, seeded, train
+
+BEGUN, ENCODER, SUMMARY = "begun.json", "encoder.safetensors", "pretraining.json"
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """What a run gave: the encoder's file, the reports of its stages, and the summary as it was written."""
+
+    path: Path | None
+    reports: tuple[TrainingReport, ...]
+    summary: dict[str, Any]
+
+
+def pretrain(
+    recipe: Recipe,
+    out: Path,
+    *,
+    base: Path = Path(),
+    device: str = "cpu",
+    stop: Callable[[int], bool] | None = None,
+    parallel: Parallel | None = None,
+    progress: Progress | None = None,
+) -> Pretrained:
+    """Train by a recipe into folder `out`; the same call goes on where one was stopped.
+
+    Parameters
+    ----------
+    base : the folder that paths in the recipe are relative to.
+    device : where the network is.
+    stop, parallel, progress : as in `tymbal.training.train`.
+
+    Returns
+    -------
+    Pretrained; its `path` is None where `stop` interrupted.
+
+    Raises
+    ------
+    UsageError, ConfigError for a recipe that cannot be; DataError for sources that do not fit; TrainingError.
+    """
+    recipe.check()
+    sources = [open_source(each, base) for each in recipe.sources]
+    labels = labels_of(sources) if objective_class(recipe.objective).needs_labels else ()
+    objective = _objective(recipe, base, labels).to(device)
+    crops = Crops(sources, frames=_frames(recipe, sources), examples=recipe.crops, labels=labels, device=device)
+    for source in sources:
+        _same_picture(source, objective)
+    _begin(recipe, sources, out)
+    reports = []
+    for name, trained, config in _stages(recipe, objective):
+        for parameter in objective.parameters():
+            parameter.requires_grad_(id(parameter) in trained)
+        report = train(
+            objective,
+            crops,
+            _loss,
+            config,
+            directory=out / name,
+            after_step=objective.after_step,
+            stop=stop,
+            parallel=parallel,
+            progress=progress,
+        )
+        reports.append(report)
+        if report.ended == "interrupted":
+            return Pretrained(None, tuple(reports), {})
+    summary = _summary(recipe, objective, sources, labels, reports)
+    if parallel is None or parallel.rank == 0:
+        save_encoder(objective.encoder, out / ENCODER)
+        write_json(out / SUMMARY, summary)
+    return Pretrained(out / ENCODER, tuple(reports), summary)
+
+
+def _same_picture(source: Source, objective: Objective) -> None:
+    """Refuse pictures made otherwise than the encoder will make them."""
+    there = from_plain(PictureConfig, source.store.manifest.encoder_config, where=source.store.path)
+    if there != objective.encoder.config.picture:
+        raise UsageError(
+            f"its pictures are {there}, the encoder looks at {objective.encoder.config.picture}",
+            where=source.store.path,
+            parameter="sources",
+            mend="Embed the pictures with the encoder's own settings of the picture, or set encoder_config.picture.",
+        )
+
+
+def _begin(recipe: Recipe, sources: list[Source], out: Path) -> None:
+    """Keep what this run is made of, and refuse a folder that holds another run."""
+    asked = {"recipe": to_plain(recipe), "stores": [source.store.digest for source in sources]}
+    kept = out / BEGUN
+    if not kept.is_file():
+        out.mkdir(parents=True, exist_ok=True)
+        write_json(kept, asked)
+    elif digest(json.loads(kept.read_text(encoding="utf-8"))) != digest(asked):
+        raise UsageError(
+            "this folder holds a run of another recipe or of other stores",
+            where=out,
+            parameter="out",
+            mend="Choose another folder, or delete this one.",
+        )
+
+
+def _loss(module: nn.Module, batch: PictureBatch) -> Tensor:
+    assert isinstance(module, Objective)
+    return module.loss(batch)
+
+
+def _objective(recipe: Recipe, base: Path, labels: tuple[str, ...]) -> Objective:
+    """The encoder, new or from a file, in its objective; first weights are drawn by the recipe's seed."""
+    with seeded(recipe.training.seed, torch.device("cpu")):
+        if recipe.encoder.endswith(".safetensors"):
+            encoder: Any = load_encoder(base / recipe.encoder, frozen=False)
+        else:
+            kind: Any = encoder_class(recipe.encoder)
+            encoder = kind(from_plain(config_type(kind), recipe.encoder_config, where=recipe.encoder))
+        if not isinstance(encoder, PictureEncoder) or next(encoder.parameters(), None) is None:
+            raise UsageError(
+                f"{recipe.encoder} cannot be trained here",
+                parameter="encoder",
+                allowed="melcnn, meltransformer, or a file of one",
+            )
+        given = {"classes": len(labels)} if recipe.objective == "multilabel" else {}
+        return create_objective(recipe.objective, encoder, **{**given, **recipe.objective_config})
+
+
+def _frames(recipe: Recipe, sources: list[Source]) -> int:
+    """Picture frames of a crop: seconds of sound as it is looked at, so the same number for every rate."""
+    config = sources[0].store.manifest.encoder_config
+    return max(1, round(recipe.crop_s / float(config.get("hop_s", 0.01))))
+
+
+def _stages(recipe: Recipe, objective: Objective) -> list[tuple[str, set[int], Any]]:
+    """Name, the parameters trained, and settings of each stage: the rest alone first where the recipe says so."""
+    trained = {id(each): each for each in objective.parameters() if each.requires_grad}
+    whole = ("training", set(trained), recipe.training)
+    if recipe.head_epochs == 0:
+        return [whole]
+    head = set(trained) - {id(each) for each in objective.encoder.parameters()}
+    config = replace(recipe.training, epochs=recipe.head_epochs, warmup_epochs=0.0)
+    return [("head", head, config), whole]
+
+
+def _summary(
+    recipe: Recipe,
+    objective: Objective,
+    sources: list[Source],
+    labels: tuple[str, ...],
+    reports: list[TrainingReport],
+) -> dict[str, Any]:
+    return {
+        "recipe": to_plain(recipe),
+        "encoder_checksum": objective.encoder.checksum,
+        "parameters": sum(each.numel() for each in objective.encoder.parameters()),
+        "labels": list(labels),
+        "sources": [
+            {"store": each.config.store, "digest": each.store.digest, "hours": round(each.hours, 4)} for each in sources
+        ],
+        "steps": sum(report.steps for report in reports),
+        "training_loss": [row["training_loss"] for report in reports for row in report.history],
+    }

@@ -1,0 +1,109 @@
+"""Recipes from start to end: a file that loads, the same bits after a stop, clear refusals."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from tests.pretraining.conftest import PICTURE
+
+from tymbal.config import load
+from tymbal.encoders import load_encoder
+from tymbal.encoders.meltransformer import MelTransformer
+from tymbal.errors import ConfigError, UsageError
+from tymbal.pretraining import Recipe, SourceConfig, pretrain
+from tymbal.training import TrainingConfig
+
+SMALL = {"dim": 16, "ffn": 32, "heads": 2, "blocks": 1, "position_kernel": 4, "position_groups": 2, "picture": PICTURE}
+TRAINING = TrainingConfig(epochs=3, batch_size=8, learning_rate=3e-3, warmup_epochs=0.5)
+
+
+def recipe(objective: str = "byol", **fields: object) -> Recipe:
+    source = SourceConfig("store", corpus="corpus" if objective in ("multilabel", "contrastive") else "")
+    made = Recipe("meltransformer", objective, (source,), SMALL, crop_s=0.5, crops=24, training=TRAINING)
+    return replace(made, **fields)  # type: ignore[arg-type]
+
+
+def test_a_recipe_ends_in_an_encoder_that_loads(pictures: Path, tmp_path: Path) -> None:
+    found = pretrain(recipe(), tmp_path / "run", base=pictures)
+    assert found.path == tmp_path / "run" / "encoder.safetensors"
+    encoder = load_encoder(found.path)
+    assert encoder.checksum == found.summary["encoder_checksum"]
+    assert encoder.at_rate(8000)(torch.zeros(1, 8000))["block0"].values.shape == (1, 25, 1, 16)
+    assert found.summary["steps"] == 9
+    assert len(found.summary["training_loss"]) == 3
+    assert json.loads((tmp_path / "run" / "pretraining.json").read_text()) == found.summary
+    again = pretrain(recipe(), tmp_path / "again", base=pictures)
+    assert again.path is not None
+    assert again.path.read_bytes() == found.path.read_bytes()
+
+
+@pytest.mark.parametrize(("objective", "after"), [("byol", 4), ("frames_and_utterance", 7), ("multilabel", 2)])
+def test_a_stopped_run_ends_with_the_same_bytes(objective: str, after: int, pictures: Path, tmp_path: Path) -> None:
+    asked = recipe(objective, head_epochs=1 if objective == "multilabel" else 0)
+    whole = pretrain(asked, tmp_path / "whole", base=pictures)
+    stopped = pretrain(asked, tmp_path / "run", base=pictures, stop=lambda step: step == after)
+    assert stopped.path is None
+    found = pretrain(asked, tmp_path / "run", base=pictures)
+    assert found.path is not None
+    assert whole.path is not None
+    assert found.path.read_bytes() == whole.path.read_bytes()
+    assert found.summary == whole.summary
+
+
+def test_the_head_goes_first_and_leaves_the_encoder_as_it_was(pictures: Path, tmp_path: Path) -> None:
+    first = pretrain(recipe("byol"), tmp_path / "ssl", base=pictures)
+    assert first.path is not None
+    start = load_encoder(first.path).state_dict()
+    asked = recipe("multilabel", encoder=str(first.path), head_epochs=2)
+    seen: list[bool] = []
+
+    def stop(step: int) -> bool:
+        seen.append(True)
+        return len(seen) == 6  # the last step of the head's two epochs
+
+    pretrain(asked, tmp_path / "post", base=pictures, stop=stop)
+    from safetensors.torch import load_file
+
+    state = load_file(tmp_path / "post" / "head" / "checkpoint.safetensors")
+    for key, tensor in start.items():
+        assert torch.equal(state[f"module.encoder.{key}"], tensor), key
+    found = pretrain(asked, tmp_path / "post", base=pictures)
+    assert found.path is not None
+    assert not torch.equal(load_encoder(found.path).state_dict()["embedding.weight"], start["embedding.weight"])
+    assert found.summary["labels"] == ["high", "low"]
+
+
+def test_supervised_training_learns_the_tones(pictures: Path, tmp_path: Path) -> None:
+    training = replace(TRAINING, epochs=12)
+    found = pretrain(recipe("multilabel", training=training, crops=48), tmp_path / "run", base=pictures)
+    losses = found.summary["training_loss"]
+    assert losses[0] > 0.5
+    assert losses[-1] < 0.75 * losses[0]
+
+
+def test_recipes_are_files(tmp_path: Path) -> None:
+    text = 'encoder = "melcnn"\nobjective = "byol"\n[[sources]]\nstore = "s"\nweight = 2.0\n[training]\nepochs = 2\n'
+    (tmp_path / "r.toml").write_text(text)
+    read = load(Recipe, tmp_path / "r.toml")
+    assert read.sources == (SourceConfig("s", 2.0),)
+    assert read.training.epochs == 2
+    (tmp_path / "r.toml").write_text(text + "epoch = 3\n")
+    with pytest.raises(ConfigError, match="epoch"):
+        load(Recipe, tmp_path / "r.toml")
+
+
+def test_what_does_not_fit_is_refused(pictures: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"own settings of the picture"):
+        pretrain(recipe(encoder_config={}), tmp_path / "a", base=pictures)
+    with pytest.raises(UsageError, match="cannot be trained here"):
+        pretrain(recipe(encoder="bagnet", encoder_config={}), tmp_path / "b", base=pictures)
+    with pytest.raises(UsageError, match="crop_s"):
+        pretrain(recipe(crop_s=0.0), tmp_path / "c", base=pictures)
+    pretrain(recipe(), tmp_path / "d", base=pictures)
+    with pytest.raises(UsageError, match="another recipe"):
+        pretrain(recipe("random_projection"), tmp_path / "d", base=pictures)
+    assert MelTransformer.name == "meltransformer"
