@@ -187,34 +187,40 @@ def _tell(results: dict[str, Any], out: Path) -> None:
     wanted = ("cmap", "auroc") if task["multilabel"] else ("accuracy", "balanced_accuracy")
     shown = list(dict.fromkeys((primary, *(name for name in task["metrics"] if name in wanted))))
     rows = [
-        [name, *(_interval(row["metrics"][metric]) for metric in shown), _seeds(row["seeds"][primary]), _folds(row)]
+        [name, *(interval(row["metrics"][metric]) for metric in shown), seed_range(row["seeds"][primary]), _folds(row)]
         for name, row in results["probes"].items()
     ]
     picked = results["selected"]["metrics"]
-    rows.append(["picked inside the training folds", *(_interval(picked[metric]) for metric in shown), "", ""])
+    rows.append(["picked inside the training folds", *(interval(picked[metric]) for metric in shown), "", ""])
     say_table(["probe", *shown, f"seeds ({primary})", "picked in"], rows)
-    unit = picked[primary]
-    if unit["low"] is None:
-        say(f"no intervals: {unit['units']} independent units ({unit['unit_name']}), 8 are needed")
-        for name, value in unit["per_unit"].items():
-            say(f"  {name}: {'-' if value is None else format(value, '.3f')}")
-    else:
-        say(f"95 % intervals over {unit['units']} independent units ({unit['unit_name']})")
+    tell_units(picked[primary])
     for row in results["differences"]:
         if row["b"] == results["baseline"] and row["a"] == "selected":
-            say(f"picked - baseline, {row['metric']}: {_interval(row, sign='+')}")
+            say(f"picked - baseline, {row['metric']}: {interval(row, sign='+')}")
     for finding in results["audit"]:
         if finding["severity"] != "note":
             say(f"{finding['severity'].upper()}: {finding['message']}")
     say(f"run: {out}")
 
 
-def _interval(row: dict[str, Any], sign: str = "") -> str:
+def tell_units(found: dict[str, Any]) -> None:
+    """What an estimate's interval resamples; where there are too few units for one, each unit's own value."""
+    if found["low"] is None:
+        say(f"no intervals: {found['units']} independent units ({found['unit_name']}), 8 are needed")
+        for name, value in found["per_unit"].items():
+            say(f"  {name}: {'-' if value is None else format(value, '.3f')}")
+    else:
+        say(f"95 % intervals over {found['units']} independent units ({found['unit_name']})")
+
+
+def interval(row: dict[str, Any], sign: str = "") -> str:
+    """An estimate with its interval, where it has one."""
     value = format(row["value"], f"{sign}.3f")
     return value if row["low"] is None else f"{value} [{row['low']:{sign}.3f}, {row['high']:{sign}.3f}]"
 
 
-def _seeds(values: list[float]) -> str:
+def seed_range(values: list[float]) -> str:
+    """The least and largest value among seeds."""
     return f"{min(values):.3f}-{max(values):.3f}" if len(values) > 1 else "one"
 
 

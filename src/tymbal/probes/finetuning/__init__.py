@@ -4,6 +4,15 @@ from tymbal.probes.finetuning.config import FinetuneConfig
 from tymbal.probes.finetuning.frozen import frozen_examples
 from tymbal.probes.finetuning.model import FineTuned
 from tymbal.probes.finetuning.sounds import EventSounds
-from tymbal.probes.finetuning.study import Machine, run_finetuning
+from tymbal.probes.finetuning.study import FEATURES, Machine, run_finetuning, write_encoders
 
-__all__ = ["EventSounds", "FineTuned", "FinetuneConfig", "Machine", "frozen_examples", "run_finetuning"]
+__all__ = [
+    "FEATURES",
+    "EventSounds",
+    "FineTuned",
+    "FinetuneConfig",
+    "Machine",
+    "frozen_examples",
+    "run_finetuning",
+    "write_encoders",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import shutil
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,11 +14,12 @@ import torch
 import tymbal
 from tymbal.config import digest
 from tymbal.corpus import Corpus, audit
+from tymbal.encoders.checkpoint import save_encoder
 from tymbal.encoders.contract import Encoder
 from tymbal.errors import DataError
 from tymbal.features import FeatureStore, embed
 from tymbal.jobs import Progress, SerialExecutor, Silent, only_writer, write_json, write_through
-from tymbal.probes.finetuning.adapters import check_trainable
+from tymbal.probes.finetuning.adapters import check_trainable, prepare
 from tymbal.probes.finetuning.config import FinetuneConfig
 from tymbal.probes.finetuning.model import FineTuned
 from tymbal.probes.finetuning.sounds import EventSounds
@@ -78,6 +80,7 @@ def run_finetuning(
     """
     config.check()
     check_trainable(encoder)
+    prepare(copy.deepcopy(encoder), config, tapped(config, encoder))  # what the mode cannot is told before the work
     machine = machine or Machine()
     out = Path(out)
     probes = {FINETUNED: config, BASELINE: head_config(config)}
@@ -94,6 +97,19 @@ def run_finetuning(
         write_through(out / PREDICTIONS, lambda file: table.write_parquet(file, compression="zstd", statistics=False))
         write_json(out / RESULTS, results)
     return results
+
+
+def write_encoders(out: str | Path, encoder: Encoder) -> list[Path]:
+    """Write encoder_FOLD.safetensors beside every model of a run, adapters merged; `open_encoder` opens them.
+
+    encoder : the one that the run began with.
+    """
+    written = []
+    for model in sorted(Path(out).glob("model_*.safetensors")):
+        file = model.with_name(model.name.replace("model_", "encoder_", 1))
+        save_encoder(FineTuned.load(model, encoder=encoder).encoder(), file)
+        written.append(file)
+    return written
 
 
 def _embedded(corpus: Corpus, encoder: Encoder, config: FinetuneConfig, out: Path, machine: Machine) -> FeatureStore:
