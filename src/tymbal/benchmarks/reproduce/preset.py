@@ -50,6 +50,8 @@ PAPER_OPTIONS: dict[str, dict[str, Any]] = {"linear": {"dropout": 0.0}, "self_at
 DEPARTURES = (
     "layers are tapped after each block, where the paper's code takes branches before the residual sum: one to three "
     "more layers than the paper counts, and another last layer",
+    "layers are fused by softmax weights for both heads, as the paper says; its public code concatenates time means "
+    "for linear probes",
     "frames are means over the frequency bands of a moment (BEATs: 62 frames in 10 s where the paper has 496 tokens), "
     "the bands of EfficientNet stay side by side; EAT's class token is left out",
     "padding is masked everywhere; whole clips and windows are seen, in segments of at most 10 s",
