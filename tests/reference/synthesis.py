@@ -21,8 +21,15 @@ def brick_wall(sound: Array, low_hz: float, high_hz: float, rate_hz: float) -> A
 
 
 def band_power(sound: Array, low_hz: float, high_hz: float, rate_hz: float, start: int, stop: int) -> float:
-    """Mean power of samples [start, stop) of the band-passed sound."""
-    return float(np.mean(brick_wall(sound, low_hz, high_hz, rate_hz)[start:stop] ** 2))
+    """Mean power of samples [start, stop) of the band-passed sound, which goes on mirrored beyond both ends."""
+    return float(np.mean(mirrored_band(sound, low_hz, high_hz, rate_hz)[start:stop] ** 2))
+
+
+def mirrored_band(sound: Array, low_hz: float, high_hz: float, rate_hz: float) -> Array:
+    """The band-passed sound, which goes on mirrored beyond both ends, until the two mirrors meet."""
+    more = len(sound) // 2
+    passed = brick_wall(np.pad(sound.astype(np.float64), more, "reflect"), low_hz, high_hz, rate_hz)
+    return passed[more : more + len(sound)]
 
 
 def overlaps(spans: Sequence[tuple[float, float]]) -> list[int]:

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.fft
 from numpy.typing import NDArray
 
 from tymbal.synthesis.distributions import Distribution, choice, constant, uniform
@@ -13,6 +14,8 @@ from tymbal.synthesis.distributions import Distribution, choice, constant, unifo
 NARROWEST_OCTAVES = 1 / 3  # noise is measured in a band at least this wide, as an ear's filter is ...
 SHORTEST_S = 0.25  # ... and over at least so long, so that the chance of a moment does not set a level
 OVERSAMPLED = 8  # points of the power curve of a narrow band per independent value ...
+MARGIN = 4096  # samples that the background goes on beyond its ends, mirrored, and over which every block fades
+BLOCK = 1 << 17  # samples of a long background that are transformed together
 DENSE = 8192  # ... but no more than so many, unless the band alone needs them
 Sound = NDArray[np.float32]
 
@@ -57,31 +60,55 @@ def measured_span(start: int, stop: int, total: int, rate_hz: float) -> tuple[in
 
 
 class BandPower:
-    """Power of one background in any band over any stretch of it, from one transform of the whole.
+    """Power of one background in any band over any stretch of it, from one transform of each long block.
 
     The bins of a band, taken alone and moved to zero, transform back into its complex envelope at a rate of a few
     times its width: half its squared magnitude is the power of the band-passed sound, as a brick-wall filter over all
-    samples would give it (tests/reference/synthesis.py) at a hundredth of the cost.
+    samples would give it (tests/reference/synthesis.py) at a fraction of the cost. Beyond its ends the background goes
+    on mirrored. One longer than `BLOCK` samples and a half is taken in blocks of that length in which the stretch lies
+    well inside. Every block fades in and out: cut off, its lows would ring in every band. The edges of a band are those
+    of whole bins, so that power of few degrees of freedom (bandwidth times duration) is off by some of its chance.
     """
 
     def __init__(self, background: Sound, rate_hz: float) -> None:
-        import scipy.fft
-
-        self._length, self._rate_hz = len(background), rate_hz
-        self._spectrum = scipy.fft.rfft(background)
+        self._rate_hz, self._margin = rate_hz, min(MARGIN, len(background) - 1)
+        self._background = np.pad(background, self._margin, "reflect")
+        phase = (np.arange(self._margin, dtype=np.float32) + 0.5) / max(self._margin, 1)
+        self._fade = 0.5 - 0.5 * np.cos(np.pi * phase)
+        whole = len(self._background)
+        self._length = scipy.fft.next_fast_len(whole, real=True) if whole <= 1.5 * BLOCK else BLOCK
+        self._spectra: dict[int, NDArray[np.complex64]] = {}
 
     def __call__(self, low_hz: float, high_hz: float, start: int, stop: int) -> float:
         """Mean power of samples [start, stop) within [low_hz, high_hz]."""
-        import scipy.fft
+        start, stop = start + self._margin, stop + self._margin
+        longest = self._length if self._length >= len(self._background) else BLOCK // 4
+        energy = 0.0
+        for first in range(start, stop, longest):
+            last = min(first + longest, stop)
+            energy += (last - first) * self._within_block(low_hz, high_hz, first, last)
+        return max(energy / (stop - start), 1e-20)
 
+    def _within_block(self, low_hz: float, high_hz: float, start: int, stop: int) -> float:
+        begin = 0
+        if self._length < len(self._background):  # the middle of the stretch near the middle of the block
+            begin = ((start + stop) // 2 - self._length // 2) // (BLOCK // 8) * (BLOCK // 8)
+            begin = min(max(begin, 0), len(self._background) - self._length)
+        spectrum = self._spectra.get(begin)
+        if spectrum is None:
+            block = self._background[begin : begin + self._length].copy()
+            block[: self._margin] *= self._fade
+            block[len(block) - self._margin :] *= self._fade[::-1]
+            spectrum = self._spectra[begin] = scipy.fft.rfft(block, self._length)
         width = self._rate_hz / self._length
         first = max(1, math.ceil(low_hz / width))
-        last = max(first + 1, min(math.floor(high_hz / width) + 1, len(self._spectrum)))
-        bins = self._spectrum[first:last]
+        last = max(first + 1, min(math.floor(high_hz / width) + 1, len(spectrum)))
+        bins = spectrum[first:last]
         points = scipy.fft.next_fast_len(max(len(bins), min(OVERSAMPLED * len(bins), DENSE)))
         curve = scipy.fft.ifft(bins, points)
         power = 2 * (points / self._length) ** 2 * (curve.real**2 + curve.imag**2)
-        return max(_mean_between(power, start / self._length * points, stop / self._length * points), 1e-20)
+        scale = points / self._length
+        return _mean_between(power, (start - begin) * scale, (stop - begin) * scale)
 
 
 def _mean_between(values: NDArray[np.float32], begin: float, end: float) -> float:

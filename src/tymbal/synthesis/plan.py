@@ -18,7 +18,7 @@ from tymbal.synthesis.recorder import Recorder
 from tymbal.synthesis.rooms import Rooms
 from tymbal.synthesis.voices import Voices
 
-VERSION = 1  # of the generator: a change that changes any sample of any scene raises it
+VERSION = 2  # of the generator: a change that changes any sample of any scene raises it
 DISTRACTORS = ("other", "mutant", "alike")
 RATES_HZ = (1_000, 1_000_000)
 
