@@ -39,7 +39,7 @@ VERBS = {  # verb -> the module with the function of that name; loaded when it i
 EPILOGUE = (
     "Exit codes: 0 all well; 1 an unexpected error; 2 wrong usage; 3 bad input; 4 done, but some files failed "
     "(they are listed); 5 nothing to do was found; 6 the disk is full; 130 interrupted. Every verb takes "
-    "--config FILE; index, embed, probe and report save theirs beside their output."
+    "--config FILE; index, embed, probe, finetune and report save theirs beside their output."
 )
 
 
