@@ -124,7 +124,6 @@ CALLS = {
     "reproduce probing --data SOUNDS --dry-run --models nope": (USAGE, "--models: the study has no encoder 'nope'"),
     "reproduce probing --data SOUNDS --dry-run --weights nowhere": (USAGE, "--weights: nowhere is no folder"),
     "reproduce probing --data SOUNDS --dry-run --epochs 0": (USAGE, "--epochs is 0"),
-    "finetune": (USAGE, "CORPUS is missing"),
     "reproduce": (USAGE, "STUDY is missing"),
     "reproduce nope --data SOUNDS -o OUT": (USAGE, 'Invalid value "nope" for STUDY'),
     "report nowhere -o OUT": (INPUT, "nowhere/results.json: no such file"),

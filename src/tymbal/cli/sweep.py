@@ -125,6 +125,7 @@ def _tell(results: dict[str, Any], out: Path, page: Path | None) -> None:
             rows.append([name, encoder, str(found["probes"]), number(found["picked"]), ", ".join(heads)])
     say_table(["task", "encoder", "probes", f"picked ({results['metric']})", "picked of each head"], rows)
     for part in results["words"]:
-        say(f"\n{part['about']}: {part['text']}")
+        say()
+        say(f"{part['about']}: {part['text']}")
     say()
     say(f"table: {out / 'results.md'} (.csv, .parquet)" + (f"; report: {page}" if page is not None else ""))
