@@ -190,7 +190,7 @@ def test_dedicated_and_medium_training_end_to_end(tmp_path: Path) -> None:
         assert set(found) == {"cmap", "auroc", "top1"}
         assert found["top1"]["examples"] == 9
         assert found["cmap"]["units"] == 3
-        assert found["top1"]["value"] > 0.6
+        assert found["top1"]["value"] > (0.9 if name == "HSN-MT" else 0.6), "0.83 where answers are not cut down"
     rows = pl.read_parquet(tmp_path / "out/results.parquet")
     theirs = rows.filter((pl.col("set") == "HSN-MT") & (pl.col("whose") == "published") & (pl.col("metric") == "cmap"))
     assert ("ConvNeXt-LT", 0.47) in theirs.select("model", "value").rows()
