@@ -25,8 +25,9 @@ def test_several_labels_and_none() -> None:
 @pytest.mark.parametrize(
     ("labels", "multilabel", "said"),
     [
-        (["a", "a"], False, "1 classes"),
-        ([[], []], True, "0 classes"),
+        (["a", "a"], False, r"all 2 examples are 'a'.*2 classes or more"),
+        ([[], []], True, r"no example has a label.*1 class or more"),
+        ([], False, "no examples"),
         (["a", None], False, "None of example 1"),
         (["a", "b"], True, "'a' of example 0"),
         ([["a"], ["b"]], False, "example 0"),

@@ -3,13 +3,14 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
 from tests.probes.synthetic import make_examples
 
 from tymbal.errors import DataError, UsageError
 from tymbal.features import Examples
-from tymbal.probes import CachedExamples, Probe, ProbeConfig
+from tymbal.probes import HEADS, CachedExamples, Probe, ProbeConfig
 from tymbal.training import TrainingConfig
 
 QUICK = TrainingConfig(epochs=12, warmup_epochs=1, batch_size=16, learning_rate=5e-3)
@@ -156,7 +157,7 @@ def test_bad_calls_are_refused_by_name() -> None:
         Probe(head="ridge").fit(examples, labels, groups=groups[:3])
     with pytest.raises(DataError, match=r"no layer 'z'.*last, all, a, b"):
         Probe(head="ridge", layers=("z",)).fit(examples, labels)
-    with pytest.raises(DataError, match="1 classes"):
+    with pytest.raises(DataError, match="all 60 examples are 'x'"):
         Probe(head="ridge").fit(examples, ["x"] * 60)
     probe = Probe(head="ridge").fit(examples, labels)
     with pytest.raises(DataError, match="'never'"):
@@ -205,3 +206,53 @@ def test_rows_that_are_no_rows_are_refused(rows: list[object]) -> None:
 def test_a_setting_that_is_none_is_named() -> None:
     with pytest.raises(UsageError, match=r"ProbeConfig: there is no 'heads'.*Did you mean 'head'"):
         Probe(heads="ridge")
+
+
+@pytest.mark.parametrize("head", sorted(HEADS))
+def test_no_examples_give_no_predictions(head: str) -> None:
+    examples, labels, _ = make_examples(24)
+    training = dataclasses.replace(QUICK, epochs=1)
+    options = {"size": 28} if head == "moment" else {}
+    probe = Probe(head=head, dim=16, options=options, training=training).fit(examples, labels)
+    none = examples.take(np.arange(0))
+    assert probe.predict_proba(none).shape == (0, 3)
+    assert probe.predict(none) == []
+
+
+def test_labels_are_taken_by_place_whatever_holds_them() -> None:
+    examples, labels, groups = make_examples()
+    expected = Probe(head="ridge").fit(examples, labels, groups=groups).predict(examples)
+    for held in (np.array(labels), pl.Series(labels)):
+        found = Probe(head="ridge").fit(examples, held, groups=pl.Series(groups))
+        assert found.predict(examples) == expected
+        assert type(found.labels_[0]) is str
+        assert found.score(examples, held, rows=range(5)) == found.score(examples, labels, rows=range(5))
+
+
+def test_what_cannot_be_learned_from_is_named() -> None:
+    examples, labels, groups = make_examples(24)
+    other = Examples({"b": examples.features["b"]}, {"b": examples.masks["b"]}, examples.table)
+    narrow = dataclasses.replace(examples, features=examples.features | {"a": examples.features["a"][..., :2]})
+    silent = dataclasses.replace(examples, masks={name: mask & False for name, mask in examples.masks.items()})
+    huge = dataclasses.replace(examples, features={name: 1e30 * each for name, each in examples.features.items()})
+    texts = dataclasses.replace(examples, features={name: each.astype(str) for name, each in examples.features.items()})
+    empty = dataclasses.replace(
+        examples,
+        features={name: each[:, :0] for name, each in examples.features.items()},
+        masks={name: each[:, :0] for name, each in examples.masks.items()},
+    )
+    for call, said in (
+        (lambda: Probe().fit(silent, labels), "layers a, b: none of 24 examples has a real frame"),
+        (lambda: Probe().fit(huge, labels), "24 of 24 examples hold NaN, infinite or huge features"),
+        (lambda: Probe().fit(texts, labels), "layer 'a': features of <U"),
+        (lambda: Probe().fit(empty, labels), r"layer 'a': features of shape \(24, 0, 5\)"),
+        (lambda: Probe().fit(examples, labels, groups=[None, *groups[1:]]), "group None of example 0"),
+        (
+            lambda: Probe().fit(examples, labels, validation=(examples.take(np.arange(0)), [])),
+            "validation: no examples",
+        ),
+        (lambda: Probe().fit(examples, labels, validation=(other, labels)), "validation: no layer 'a'"),
+        (lambda: Probe().fit(examples, labels, validation=(narrow, labels)), "validation: layers of"),
+    ):
+        with pytest.raises(DataError, match=said):
+            call()

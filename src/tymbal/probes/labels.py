@@ -34,8 +34,12 @@ class LabelCoder:
                 raise DataError(f"label {label!r} of example {row}", where="labels", allowed=allowed)
         least = 1 if multilabel else 2
         if len(found) < least:
+            said = f"all {len(labels)} examples are {next(iter(found))!r}" if found else "no example has a label"
             raise DataError(
-                f"{len(found)} classes among {len(labels)} examples", where="labels", allowed=f"{least} or more"
+                said if len(labels) else "no examples",
+                where="labels",
+                allowed=f"{least} class{'es' if least > 1 else ''} or more",
+                mend="A probe learns to tell classes apart: give examples of each, or another label column.",
             )
         return cls(tuple(sorted(found)), multilabel)
 

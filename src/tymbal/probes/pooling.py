@@ -13,6 +13,8 @@ from tymbal.features import Examples
 Array = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
+_HUGE = 1e18  # squares of larger values overflow in single precision
+
 
 def clean(values: Array, mask: Mask) -> Array:
     """Values (n, frames, dim) with zeros where `mask` (n, frames) is False, whatever stood there, NaN included."""
@@ -101,13 +103,19 @@ class CachedExamples:
 
     def _check(self, name: str) -> None:
         values, mask = self.examples.features[name], self.examples.masks[name]
+        where = f"layer {name!r}"
         if mask.dtype != np.bool_:
-            raise DataError(f"a mask of {mask.dtype}", where=f"layer {name!r}", allowed="bool")
-        bad = ~np.isfinite(clean(values, mask).sum(axis=2)).all(axis=1)
+            raise DataError(f"a mask of {mask.dtype}", where=where, allowed="bool")
+        if values.dtype.kind not in "fiu":
+            raise DataError(f"features of {values.dtype}", where=where, allowed="numbers")
+        if 0 in values.shape[1:]:
+            raise DataError(f"features of shape {values.shape}", where=where, allowed="a frame and a value or more")
+        bad = ~(np.abs(clean(values, mask)).max(axis=(1, 2)) < _HUGE)  # NaN is not below it either
         if bad.any():
             raise DataError(
-                f"{int(bad.sum())} examples hold NaN or infinite features, the first is example {int(np.argmax(bad))}",
-                where=f"layer {name!r}",
+                f"{int(bad.sum())} of {len(bad)} examples hold NaN, infinite or huge features (beyond {_HUGE:g}), "
+                f"the first is example {int(np.argmax(bad))}",
+                where=where,
                 mend="Look at this recording; it may be damaged or silent.",
             )
 

@@ -87,12 +87,14 @@ class Probe:
         head_options(head, config.options)
         cached = examples if isinstance(examples, CachedExamples) else CachedExamples(examples)
         _same_length(len(cached), labels=labels, groups=groups)
+        labels = _listed(labels)
         layers = get_fusion(config.fusion).taps(choose_layers(config.layers, cached.names))
         chosen = np.arange(len(cached)) if rows is None else row_numbers(rows, len(cached))
+        _heard(cached, layers, chosen)
         coder = LabelCoder.learn([labels[row] for row in chosen], multilabel=config.multilabel)
         targets = np.zeros((len(cached), len(coder.names)), dtype=np.float32)
         targets[chosen] = coder.encode([labels[row] for row in chosen])
-        named = np.arange(len(cached)).astype(str) if groups is None else np.asarray(groups, dtype=str)
+        named = np.asarray(range(len(cached)) if groups is None else _known(groups), dtype=str)
         inputs = Inputs.of(cached, layers, config, frames=_takes_frames(head))
         if isinstance(head, TrainedHead):
             if watch is not None:
@@ -123,8 +125,17 @@ class Probe:
             held, held_labels = validation
             cached = held if isinstance(held, CachedExamples) else CachedExamples(held)
             _same_length(len(cached), labels=held_labels, groups=None)
+            if not len(cached):
+                raise DataError(
+                    "no examples", where="validation", mend="Leave it out: then whole groups are held out of training."
+                )
+            missing = [layer for layer in layers if layer not in cached.names]
+            if missing:
+                raise DataError(f"no layer {missing[0]!r}", where="validation", allowed=", ".join(cached.names))
             seen = Inputs.of(cached, layers, config, frames=inputs.mask is not None)
-            return rows, (seen, coder.encode(held_labels), np.arange(len(cached)))
+            if seen.dims != inputs.dims:
+                raise DataError(f"layers of {seen.dims} values, trained on {inputs.dims}", where="validation")
+            return rows, (seen, coder.encode(_listed(held_labels)), np.arange(len(cached)))
         kept_out = validation_rows(
             groups[rows].tolist(), targets[rows], config.validation_fraction, seed=config.training.seed
         )
@@ -152,6 +163,8 @@ class Probe:
         inputs = Inputs.of(cached, self.layers_, self.config, frames=_takes_frames(head))
         if rows is not None:
             inputs = inputs.take(row_numbers(rows, len(cached)))
+        if not len(inputs.values):
+            return np.zeros((0, len(self.labels_)), dtype=np.float32)
         if isinstance(head, SolvedHead):
             return predict_solved(head, self.config, self.fitted_, inputs)
         return predict_trained(head, self.config, self.fitted_, inputs)
@@ -178,7 +191,8 @@ class Probe:
         scores = self.predict_proba(examples, rows=rows)
         coder = LabelCoder(self.labels_, self.config.multilabel)
         metric = metric or ("cmap" if self.config.multilabel else "accuracy")
-        chosen = labels if rows is None else [labels[row] for row in rows]
+        given = _listed(labels)
+        chosen = given if rows is None else [given[row] for row in rows]
         _same_length(len(scores), labels=chosen, groups=None)
         truth = coder.encode(chosen)
         if self.config.multilabel:
@@ -270,6 +284,33 @@ def row_numbers(rows: Rows, n: int) -> NDArray[np.int64]:
 
 def _takes_frames(head: TrainedHead | SolvedHead) -> bool:
     return isinstance(head, TrainedHead) and head.takes == "frames"
+
+
+def _listed(labels: Any) -> list[Any]:
+    """A list by place: columns of data frames may number their rows otherwise."""
+    return list(labels.tolist() if hasattr(labels, "tolist") else labels)
+
+
+def _known(groups: Sequence[str]) -> list[str]:
+    given = list(groups)
+    for row, group in enumerate(given):
+        if group is None or group != group:
+            raise DataError(
+                f"group {group!r} of example {row}",
+                where="groups",
+                allowed="a name for each",
+                mend="Name each unknown one apart, or leave these examples out.",
+            )
+    return given
+
+
+def _heard(cached: CachedExamples, layers: tuple[str, ...], rows: NDArray[np.int64]) -> None:
+    if len(rows) and not any(cached.examples.masks[layer][rows].any() for layer in layers):
+        raise DataError(
+            f"none of {len(rows)} examples has a real frame",
+            where="layers " + ", ".join(layers),
+            mend="Look at the masks (True is real), or at how the examples were cut.",
+        )
 
 
 def _same_length(examples: int, *, labels: Sequence[object], groups: Sequence[object] | None) -> None:

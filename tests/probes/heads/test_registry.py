@@ -84,3 +84,11 @@ def test_unknown_heads_and_options_are_named() -> None:
         head_options(get_head("linear"), {"queries": 3})
     with pytest.raises(ConfigError, match="dropout"):
         head_options(get_head("linear"), {"dropout": "much"})
+    for name, options, said in (
+        ("linear", {"dropout": 1.0}, r"options of head linear: dropout is 1.0 \(allowed: 0 to below 1\)"),
+        ("lstm", {"dropout": float("nan")}, "dropout is nan"),
+        ("attention", {"queries": 0}, r"queries is 0 \(allowed: 1 or more\)"),
+        ("query_attention", {"entropy": float("inf")}, "entropy is inf"),
+    ):
+        with pytest.raises(UsageError, match=said):
+            head_options(get_head(name), options)

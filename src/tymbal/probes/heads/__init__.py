@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from typing import Any
 
-from tymbal.config import from_plain
+from tymbal.config import check_fields, from_plain
 from tymbal.errors import UsageError
 from tymbal.probes.heads.attention import ATTENTION
 from tymbal.probes.heads.base import Problem, Solution, SolvedHead, TrainedHead
@@ -47,8 +49,21 @@ def get_head(name: str) -> Head:
 
 
 def head_options(head: Head, options: dict[str, Any]) -> Any:
-    """The head's options dataclass from plain values. Raises ConfigError naming an unknown or ill-typed field."""
-    return from_plain(head.options, options, where=f"options of head {head.name}")
+    """The head's options dataclass from plain values.
+
+    Raises ConfigError naming an unknown or ill-typed field, UsageError for one of those that many heads share outside
+    its range; the others the head checks itself.
+    """
+    where = f"options of head {head.name}"
+    found = from_plain(head.options, options, where=where)
+    check_fields(found, _shared_ranges(found), where=where)
+    return found
+
+
+def _shared_ranges(options: Any) -> Iterator[tuple[str, bool, str]]:
+    yield "dropout", 0 <= getattr(options, "dropout", 0.0) < 1, "0 to below 1"
+    yield "entropy", math.isfinite(getattr(options, "entropy", 0.0)), "a finite number"
+    yield "queries", getattr(options, "queries", 1) >= 1, "1 or more"
 
 
 __all__ = ["HEADS", "Head", "Problem", "Solution", "SolvedHead", "TrainedHead", "get_head", "head_options"]
