@@ -10,6 +10,7 @@ from tymbal.corpus import Corpus
 from tymbal.encoders.spectral import SpectralEncoder
 from tymbal.errors import EncoderError, RecordingChangedError
 from tymbal.probes.finetuning import EventSounds
+from tymbal.units import FrameGrid
 
 
 @pytest.fixture
@@ -39,6 +40,13 @@ def test_training_hears_short_events_whole_and_a_share_of_long_ones(sounds: Even
     np.testing.assert_allclose(counts, np.array([0.2, 0.5, 0.2]) / 0.9, atol=0.08)
     spans = {(each[0].onset_s, each[0].offset_s) for each in drawn}
     assert spans == {(0.3, 0.5), (0.5, 1.0), (1.0, 1.2)}
+
+
+def test_an_event_that_ends_with_its_recording_has_the_frames_behind(sounds: EventSounds) -> None:
+    grid = FrameGrid(0.01, 0.0, 0.02)  # one frame more than hops: the last is centred where the sound ends
+    last, whole = sounds.windows(5)[-1], sounds.windows(0)[-1]
+    assert last.frames(grid, 24)[0] == slice(10, 24)  # 1.60 to 1.73 s of a segment that begins at 1.50 s
+    assert whole.frames(grid, 51)[0] == slice(10, 31)
 
 
 def test_taking_keeps_the_numbers_of_events(sounds: EventSounds) -> None:

@@ -40,8 +40,11 @@ def config(**fields: object) -> FinetuneConfig:
     return quick(encoder_learning_rate=1e-2, **fields)
 
 
-def test_a_run_holds_what_a_probe_run_holds(calls: Path, tmp_path: Path) -> None:
+def test_a_run_holds_what_a_probe_run_holds(calls: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     corpus = Corpus.open(calls)
+    given = []
+    fit = FineTuned.fit
+    monkeypatch.setattr(FineTuned, "fit", lambda self, *args, **rest: given.append(rest) or fit(self, *args, **rest))
     found = run_finetuning(corpus, build("hubert"), STUDY, config(mode="lora", rank=2), tmp_path, audited=False)
     assert json.loads((tmp_path / "results.json").read_text()) == json.loads(json.dumps(found))
     assert set(found["probes"]) == {"finetuned", "baseline"}
@@ -60,6 +63,10 @@ def test_a_run_holds_what_a_probe_run_holds(calls: Path, tmp_path: Path) -> None
     again = dict(zip(events["event_id"], model.predict(model.sounds(corpus, events)), strict=True))
     assert [again[event] for event in tuned["event_id"]] == tuned["predicted"].to_list()
     assert not (tmp_path / "training").exists()
+    folds = corpus.examples("call", scheme="named")["fold"].to_list()
+    assert len(given) == 2
+    assert {folds[row] for row in given[0]["rows"]} == {"train"}
+    assert {folds[row] for row in given[0]["watch"]} == {"validation"}
     reads = [json.loads(line) for line in (calls / "test_reads.jsonl").read_text().splitlines()]
     assert reads[-1]["label"] == "call"
 

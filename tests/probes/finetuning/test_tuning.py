@@ -115,6 +115,19 @@ def test_rates_fall_from_head_to_the_first_layer() -> None:
     assert flat("tuned.convolutions/0/conv/weight") == pytest.approx(0.1)
 
 
+def test_the_encoder_follows_its_own_rate(chirps: Chirps) -> None:
+    corpus, events, labels = chirps[0], chirps[1][:12], chirps[2][:12]
+    encoder = build("cnn14")
+    model = FineTuned(quick(head_first=False, encoder_learning_rate=1e-12))
+    model.fit(encoder, model.sounds(corpus, events, encoder), labels, rows=range(8), watch=range(8, 12), device="cpu")
+    before, after = encoder.state_dict(), model.encoder().state_dict()
+    assert max(float((after[name] - before[name]).abs().max()) for name in before) < 1e-9
+    faster = FineTuned(quick(head_first=False, encoder_learning_rate=1e-3))
+    faster.fit(encoder, faster.sounds(corpus, events, encoder), labels, rows=range(8), watch=range(8, 12), device="cpu")
+    after = faster.encoder().state_dict()
+    assert max(float((after[name] - before[name]).abs().max()) for name in before) > 1e-4
+
+
 def test_training_that_only_harms_leaves_the_probe(chirps: Chirps) -> None:
     """Labels that the frozen features tell, and rates that wreck them."""
     corpus, events, _, groups = chirps
