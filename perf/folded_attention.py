@@ -24,6 +24,13 @@ from tymbal.probes.heads import HEADS, TrainedHead
 from tymbal.probes.heads.query_attention import FoldedAttention
 
 CLIPS, LAYERS, FRAMES, DIM, BATCH = 1000, 13, 49, 768, 50
+WIDTH = 256
+WHOLE = (
+    ("weighted_sum", "query_attention"),
+    ("tokens", "query_attention"),
+    ("weighted_sum", "attention"),
+    ("weighted_sum", "self_attention"),
+)
 PARTS = 4  # distinct batches in memory, 0.4 GB: far more than any cache holds; each is used CLIPS / BATCH / PARTS times
 
 
@@ -103,39 +110,35 @@ def compare(title: str, tokens: int, *, queries: int, heads: int) -> None:
     print(
         f"{title}, {queries} quer{'y' if queries == 1 else 'ies'} × {heads} heads: "
         f"standard {slow:6.2f} CPU s, folded {fast:6.2f} CPU s, {slow / fast:5.1f} times; "
-        + difference(standard, folded, *batches[0])
+        + difference(standard, folded, *batches[0]),
+        flush=True,
     )
 
 
 def probes() -> None:
-    """Whole probes as users fit them, fusion included, at two widths."""
+    """Whole probes as users fit them, fusion included."""
     torch.manual_seed(0)
     batches = [
         (torch.randn(BATCH, FRAMES, LAYERS * DIM), torch.arange(FRAMES)[None] < torch.randint(25, 50, (BATCH, 1)))
         for _ in range(PARTS)
     ]
-    print("\nwhole probes (fusion, head, 10 classes), CPU s for forward + backward over 1,000 clips")
-    heads = ("linear", "query_attention", "attention", "self_attention", "transformer", "lstm", "prototypes", "moment")
-    fusions = ("weighted_sum", "concatenation", "layer_router", "hierarchical_convolution", "tokens")
-    for width in (128, 256):
-        for fusion in fusions:
-            row = []
-            for name in heads if fusion == "weighted_sum" else ("query_attention", "attention"):
-                head = HEADS[name]
-                assert isinstance(head, TrainedHead)
-                frozen = ProbeConfig(fusion=fusion, dim=width)
-                module = ProbeModule((DIM,) * LAYERS, 10, head, frozen)
-                given = batches if head.takes == "frames" else [(values.mean(dim=1),) for values, _ in batches]
-                row.append(f"{name} {seconds(module, given):.2f}")  # type: ignore[arg-type]
-            print(f"width {width}, {fusion}: " + ", ".join(row))
+    print(f"\nwhole probes ({LAYERS} layers, width {WIDTH}, 10 classes)")
+    for fusion, name in WHOLE:
+        head = HEADS[name]
+        assert isinstance(head, TrainedHead)
+        module = ProbeModule((DIM,) * LAYERS, 10, head, ProbeConfig(fusion=fusion, dim=WIDTH))
+        print(f"{fusion}, {name}: {seconds(module, batches):.2f} CPU s", flush=True)
 
 
 def main() -> None:
     """Print every comparison."""
     torch.set_num_threads(1)
-    print(probe_line())
-    print(f"{CLIPS} clips, {LAYERS} layers × {FRAMES} frames × {DIM} values, batches of {BATCH}, forward + backward\n")
-    for queries, heads in ((1, 8), (1, 12), (4, 4)):
+    print(probe_line(), flush=True)
+    print(
+        f"{CLIPS} clips, {LAYERS} layers × {FRAMES} frames × {DIM} values, batches of {BATCH}, forward + backward\n",
+        flush=True,
+    )
+    for queries, heads in ((1, 8), (4, 4)):
         compare(f"all {LAYERS * FRAMES} tokens of all layers", LAYERS * FRAMES, queries=queries, heads=heads)
         compare(f"{FRAMES} fused frames", FRAMES, queries=queries, heads=heads)
     probes()
