@@ -12,7 +12,7 @@ from tymbal.report.numbers import rounded
 
 LEFT, TOP, RIGHT, HEIGHT, LABELS = 38, 10, 10, 170, 78  # in units of the drawing; LABELS for the names of layers
 LEAST_STEP, MOST_STEP, WIDTH = 26.0, 64.0, 330.0
-LONGEST_NAME = 16
+LONGEST_NAME = 18
 KINDS = 6  # colours and marks; more families than these share them
 
 
@@ -25,8 +25,11 @@ class Series:
     points: Mapping[str, Mapping[str, Any]]
 
 
-def draw_curve(series: Sequence[Series], labels: Sequence[str], *, chance: float | None, alt: str) -> Markup:
-    """Estimates against layers, from input to output; "all" stands apart at the right. Whiskers are intervals."""
+def draw_curve(series: Sequence[Series], labels: Mapping[str, str], *, chance: float | None, alt: str) -> Markup:
+    """Estimates against layers, from input to output; "all" stands apart at the right. Whiskers are intervals.
+
+    labels : {label of layers: name to show}, in the order of the drawing.
+    """
     shown = [label for label in labels if any(label in each.points for each in series)]
     step = min(MOST_STEP, max(LEAST_STEP, WIDTH / max(len(shown), 1)))
     gap = step / 2 if "all" in shown else 0.0
@@ -46,9 +49,10 @@ def draw_curve(series: Sequence[Series], labels: Sequence[str], *, chance: float
         parts.append(tag("line", x1=LEFT, x2=f"{width - RIGHT:.1f}", y1=f"{y(chance):.1f}", y2=f"{y(chance):.1f}",
                          class_="chance"))  # fmt: skip
     for label, x in xs.items():
-        name = label if len(label) <= LONGEST_NAME else label[: LONGEST_NAME - 1] + "…"
+        name = labels[label]
+        short = name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
         where = f"rotate(-45 {x:.1f} {TOP + HEIGHT + 14})"
-        text = tag("text", tag("title", label), name, x=f"{x:.1f}", y=TOP + HEIGHT + 14, text_anchor="end",
+        text = tag("text", tag("title", name), short, x=f"{x:.1f}", y=TOP + HEIGHT + 14, text_anchor="end",
                    transform=where)  # fmt: skip
         parts.append(text)
     spread = min(7.0, 0.6 * step / max(len(series), 1))

@@ -78,7 +78,7 @@ def curves(sweep: Sweep, task: str) -> Markup:
     drawn_families: set[str] = set()
     chance = sweep.tasks[task]["chance"]
     for name, found in sweep.encoders(task).items():
-        labels = _order(found)
+        labels = _names(found)
         series = []
         for kind, family in enumerate(families):
             points = (found["families"].get(family) or {}).get("by_layers") or {}
@@ -104,20 +104,21 @@ def _singles(series: Series) -> int:
     return sum(len(point["taps"]) == 1 for point in series.points.values())
 
 
-def _order(found: Mapping[str, Any]) -> list[str]:
-    """Labels of single layers from input to output, the last one under its own name, then "all"."""
-    return [*found["layers"][:-1], "last", "all"]
+def _names(found: Mapping[str, Any]) -> dict[str, str]:
+    """Labels of single layers from input to output with the name to show for each, then "all"."""
+    *first, last = found["layers"]
+    return {**{name: name for name in first}, "last": f"{last} (last)", "all": f"all {len(found['layers'])}"}
 
 
-def _curve_numbers(task: str, encoder: str, series: Sequence[Series], labels: Sequence[str]) -> Markup:
+def _curve_numbers(task: str, encoder: str, series: Sequence[Series], labels: Mapping[str, str]) -> Markup:
     rows: list[list[Child]] = []
-    for label in labels:
+    for label, shown in labels.items():
         cells: list[Child] = []
         for each in series:
             base = at("tasks", task, "encoders", encoder, "families", each.name, "by_layers", label)
             cells.append(estimate(each.points.get(label) or {}, base, units=False))
         if any(label in each.points for each in series):
-            rows.append([label, *cells])
+            rows.append([shown, *cells])
     return table(["layers", *[each.name for each in series]], rows, caption=f"Layers of {encoder}")
 
 

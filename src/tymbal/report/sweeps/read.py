@@ -64,8 +64,8 @@ def open_sweep(path: Path | str) -> Sweep:
         raise DataError(f"not the results of a sweep: {error}", where=path / RESULTS, mend=MEND) from error
     try:
         plan = tomllib.loads((path / PLAN).read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"not valid TOML: {error}", where=path / PLAN, mend=MEND) from error
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"cannot be read as TOML: {error}", where=path / PLAN, mend=MEND) from error
     return Sweep(path, plan, results, _table(path))
 
 
