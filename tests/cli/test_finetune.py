@@ -56,7 +56,8 @@ def test_the_verb_trains_tells_and_goes_on(
     assert frozen.manifest.encoder_checksum != tuned.manifest.encoder_checksum
     assert main(["report", str(out), "-o", str(tmp_path / "page.html"), "--quiet"]) == 0
     page = (tmp_path / "page.html").read_text()
-    assert "finetuned" in page
+    assert "be told by hubert, fine-tuned?" in page
+    assert "The fine-tuned encoder reached" in page
 
 
 def test_a_recording_that_cannot_be_heard_is_listed_and_the_rest_trained(

@@ -80,13 +80,19 @@ class Run:
         return {str(fold): str(probe) for fold, probe in chosen.items()}
 
     @property
+    def finetuned(self) -> bool:
+        """Whether the encoder was trained with the head: a run of `tymbal finetune`."""
+        return "finetuned" in self.results["probes"]
+
+    @property
     def headline(self) -> tuple[Mapping[str, Any], str, str]:
         """(metrics, JSON pointer, name) of what the page is about: the picked probes, else the first probe."""
         from tymbal.report.numbers import pointer
 
         selected = (self.results.get("selected") or {}).get("metrics") or {}
         if self.primary in selected:
-            return selected, "/selected/metrics", "the probe picked inside the training folds"
+            who = "the fine-tuned encoder" if self.finetuned else "the probe picked inside the training folds"
+            return selected, "/selected/metrics", who
         name = next(iter(self.results["probes"]))
         return self.results["probes"][name]["metrics"], pointer("probes", name, "metrics"), f"the probe {name}"
 

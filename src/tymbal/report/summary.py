@@ -69,14 +69,14 @@ def asked(run: Run) -> list[Child]:
     folds = rows["fold"].n_unique()
     label = str(task.get("label") or "label").replace("_", " ")
     encoder = provenance.get("encoder") or "encoder"
+    source = f"by {encoder}, fine-tuned" if run.finetuned else f"from frozen {encoder} features"
     sentence = (
-        f"Can the {label} of each of {count(rows.height, 'example')}, one of {len(run.labels)}, be told from frozen "
-        f"{encoder} features?"
+        f"Can the {label} of each of {count(rows.height, 'example')}, one of {len(run.labels)}, be told {source}?"
     )
     if run.multilabel:
         empty = int((rows["reference"].list.len() == 0).sum())
         sentence = f"Which of {count(len(run.labels), 'label')} does each of {count(rows.height, 'example')} carry "
-        sentence += f"({empty:,} carry none), told from frozen {encoder} features?"
+        sentence += f"({empty:,} carry none), told {source}?"
     tested = (
         f" Every example was predicted by a probe that had not been trained on its {run.unit_name}"
         f" (split {task.get('scheme') or 'unnamed'}, {count(folds, 'fold')})."
