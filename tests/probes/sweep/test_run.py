@@ -51,8 +51,22 @@ def test_a_sweep_leaves_its_results_a_study_for_each_task_and_encoder_and_one_ta
     assert costs.select(key).equals(table.select(key))
     assert costs["cpu_s"].min() > 0  # type: ignore[operator]
     assert all((row["choosing_cpu_s"] > 0) == (row["probe"] != "baseline") for row in costs.iter_rows(named=True))
-    assert (out / "results.md").read_text().count("\n| ") == table.height + 1
+    layers, probes = (out / "results.md").read_text().split("## Every probe")
+    assert probes.count("\n| ") == table.height + 1
+    assert layers.split("## Last layer and all layers")[1].count("\n| ") == len(results["gains"]) + 1
     assert tomllib.loads((out / "plan.toml").read_text())["metric"] == "accuracy"
+
+
+def test_heads_are_compared_with_the_first_of_the_plan_on_the_same_layers(swept: Swept) -> None:
+    _, results = swept
+    assert len(results["head_gaps"]) == 2 * 2 * 2  # tasks, encoders, last or all
+    for row in results["head_gaps"]:
+        assert (row["a"], row["b"]) == ("ridge", "linear")
+        families = results["tasks"][row["task"]]["encoders"][row["encoder"]]["families"]
+        ridge, linear = (families[name]["by_layers"][row["layers"]]["value"] for name in ("ridge", "linear"))
+        assert row["value"] == pytest.approx(ridge - linear)
+    said = next(part["text"] for part in results["words"] if part["about"] == "Which head")
+    assert said.startswith("ridge against linear, 8 paired comparisons")
 
 
 def test_the_same_features_under_two_names_are_told_to_be_equal(swept: Swept) -> None:

@@ -72,6 +72,7 @@ def summarise(studied: Studied) -> dict[str, Any]:
         "picked": studied.judged(studied.pick()),
         "baseline": studied.judged(_every(studied, BASELINE)) if baseline else None,
         "families": {family: _family(studied, family) for family in studied.families},
+        "head_gaps": _head_gaps(studied),
         "layer_weights": _weights(studied),
     }
 
@@ -93,6 +94,20 @@ def _family(studied: Studied, family: str) -> dict[str, Any]:
         gain = studied.gap(("all layers", by_layers["all"]["choices"]), ("last layer", by_layers["last"]["choices"]))
     picked = studied.judged(studied.pick(lambda entry: entry.family == family))
     return {"head": own[0].config.head, "picked": picked, "by_layers": by_layers, "all_over_last": gain}
+
+
+def _head_gaps(studied: Studied) -> list[dict[str, Any]]:
+    """Every later head of the plan against the first, both on all layers or both on the last."""
+    gaps = []
+    for family in studied.families[1:]:
+        for label in ("all", "last"):
+            pair = [
+                (name, studied.pick(lambda entry, name=name: (entry.family, entry.layers) == (name, label)))  # type: ignore[misc] # noqa: B023
+                for name in (family, studied.families[0])
+            ]
+            if all(choices for _, choices in pair):
+                gaps.append({"layers": label, **studied.gap(pair[0], pair[1])})
+    return gaps
 
 
 def _weights(studied: Studied) -> dict[str, Any]:

@@ -156,7 +156,9 @@ class _Sweep:
                 mend="Mend it and run the same command again.",
             )
         gains = _gains(self._tasks)
+        heads = _head_gaps(self._tasks)
         adjust(gains)
+        adjust(heads)
         results: dict[str, Any] = {
             "metric": self._plan.metric,
             "seeds": self._plan.seeds,
@@ -167,11 +169,12 @@ class _Sweep:
             },
             "tasks": self._tasks,
             "gains": gains,
+            "head_gaps": heads,
             "failures": self._failures,
             "tymbal_version": tymbal.__version__,
         }
         results["words"] = say(results)
-        write_tables(self._studies, results["words"], self._out)
+        write_tables(self._studies, results, self._out)
         write_json(self._out / RESULTS, results)  # last: its presence says that the sweep is finished
         return results
 
@@ -246,6 +249,16 @@ def _gains(tasks: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
         for encoder, found in task["encoders"].items()
         for family, row in found["families"].items()
         if row["all_over_last"] is not None
+    ]
+
+
+def _head_gaps(tasks: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """Every later head against the first for every task, encoder and choice of layers that has both."""
+    return [
+        {"task": name, "encoder": encoder, **row}
+        for name, task in tasks.items()
+        for encoder, found in task["encoders"].items()
+        for row in found["head_gaps"]
     ]
 
 

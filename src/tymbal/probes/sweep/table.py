@@ -15,6 +15,7 @@ from tymbal.probes.study import BASELINE
 from tymbal.probes.study.fits import Fit, FitResult
 from tymbal.probes.study.results import gather, metrics_of
 from tymbal.probes.sweep.compare import Studied
+from tymbal.probes.sweep.words import number
 
 NAME, COSTS = "results", "costs.csv"
 
@@ -134,18 +135,19 @@ def _size(tested: Mapping[Fit, FitResult]) -> dict[str, Any]:
     }
 
 
-def write_tables(studies: Sequence[Studied], words: Sequence[Mapping[str, str]], out: Path) -> None:
+def write_tables(studies: Sequence[Studied], results: Mapping[str, Any], out: Path) -> None:
     """results.parquet, .csv and .md, the last with what the numbers do and do not show above them; costs.csv."""
     table = probe_table(studies)
     write_through(out / COSTS, lambda file: cost_table(studies).write_csv(file))
     write_through(out / f"{NAME}.parquet", lambda file: table.write_parquet(file, compression="zstd", statistics=False))
     write_through(out / f"{NAME}.csv", lambda file: table.write_csv(file))
-    write_text(out / f"{NAME}.md", markdown(table, words))
+    write_text(out / f"{NAME}.md", markdown(table, results))
 
 
-def markdown(table: pl.DataFrame, words: Sequence[Mapping[str, str]]) -> str:
-    """The words, then the table, best inner score of each task and encoder first."""
-    parts = ["# Sweep", "", *[f"**{part['about']}.** {part['text']}\n" for part in words], "## Every probe", ""]
+def markdown(table: pl.DataFrame, results: Mapping[str, Any]) -> str:
+    """The words, heads × last or all layers, then every probe, best inner score of each task and encoder first."""
+    parts = ["# Sweep", "", *[f"**{part['about']}.** {part['text']}\n" for part in results["words"]]]
+    parts += [*_by_layers(results), "## Every probe", ""]
     parts.append(
         "Ordered by the score inside the training folds, which picks are made by; brackets are 95 % intervals."
     )
@@ -157,6 +159,25 @@ def markdown(table: pl.DataFrame, words: Sequence[Mapping[str, str]]) -> str:
     for row in ordered.iter_rows(named=True):
         parts.append("| " + " | ".join(cell.replace("|", "\\|") for cell in _cells(row)) + " |")
     return "\n".join(parts) + "\n"
+
+
+def _by_layers(results: Mapping[str, Any]) -> Iterator[str]:
+    """One row for every task, encoder and head that has probes of both the last layer and all of them."""
+    rows = [
+        (task, encoder, family, found["by_layers"], found["all_over_last"])
+        for task, row in results["tasks"].items()
+        for encoder, inside in row["encoders"].items()
+        for family, found in inside["families"].items()
+        if found["all_over_last"] is not None
+    ]
+    if not rows:
+        return
+    yield from ("## Last layer and all layers", "", "| task | encoder | head | last | all | all − last |")
+    yield "|---|---|---|---|---|---|"
+    for task, encoder, family, by_layers, gain in rows:
+        cells = [task, encoder, family, number(by_layers["last"]), number(by_layers["all"]), number(gain, "+")]
+        yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    yield ""
 
 
 def _cells(row: Mapping[str, Any]) -> list[str]:

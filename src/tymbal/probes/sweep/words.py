@@ -12,9 +12,10 @@ ALPHA = 0.05
 
 
 def say(results: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Paragraphs {"about", "text"}: one for every task, whether all layers help, and what is not shown."""
+    """Paragraphs {"about", "text"}: one for every task, whether all layers help, which head does, what is not shown."""
     parts = [(f"Task {name}", list(_task(task, results))) for name, task in results["tasks"].items()]
-    parts += [("All layers or the last", _gains(results)), ("Not shown by this", _not_shown(results))]
+    parts += [("All layers or the last", _gains(results)), ("Which head", _heads(results))]
+    parts.append(("Not shown by this", _not_shown(results)))
     return [{"about": about, "text": " ".join(sentences)} for about, sentences in parts if sentences]
 
 
@@ -92,23 +93,37 @@ def verdict(row: Mapping[str, Any]) -> str:
 
 def _gains(results: Mapping[str, Any]) -> list[str]:
     """Does taking all layers help? Counted over tasks × encoders × heads."""
-    rows = results["gains"]
+    rows = [{**row, "where": row["family"]} for row in results["gains"]]
+    return list(_counted(rows, "All layers", "the last layer", "task, encoder, head"))
+
+
+def _heads(results: Mapping[str, Any]) -> list[str]:
+    """Does a later head do better than the first? Counted over tasks × encoders × layers, head by head."""
+    said: list[str] = []
+    for head in dict.fromkeys(row["a"] for row in results["head_gaps"]):
+        rows = [{**row, "where": f"{row['layers']} layers"} for row in results["head_gaps"] if row["a"] == head]
+        rows = [{**row, "where": row["where"].replace("last layers", "last layer")} for row in rows]
+        said += _counted(rows, head, rows[0]["b"], "task, encoder, layers")
+    return said
+
+
+def _counted(rows: list[dict[str, Any]], a: str, b: str, over: str) -> Iterator[str]:
+    """How many paired comparisons went which way, and those that are shown."""
     if not rows:
-        return []
+        return
     better = [row for row in rows if row["p_holm"] is not None and row["p_holm"] < ALPHA and row["value"] > 0]
     worse = [row for row in rows if row["p_holm"] is not None and row["p_holm"] < ALPHA and row["value"] < 0]
     without = [row for row in rows if row["low"] is None]
     open_ = len(rows) - len(better) - len(worse) - len(without)
-    said = [
-        f"All layers against the last layer, {len(rows)} paired comparison{'s' if len(rows) > 1 else ''} (task, "
-        f"encoder, head): {len(better)} for all layers, {len(worse)} for the last, {open_} not shown to differ"
+    yield (
+        f"{a} against {b}, {len(rows)} paired comparison{'s' if len(rows) > 1 else ''} ({over}): {len(better)} for "
+        f"{a[0].lower()}{a[1:]}, {len(worse)} for {b}, {open_} not shown to differ"
         + (f", {len(without)} without an interval" if without else "")
         + " (95 %, Holm's method over all of them)."
-    ]
+    )
     for row in better + worse:
-        where = f"{row['task']}, {row['encoder']}, {row['family']}"
-        said.append(f"{where}: {number(row, '+')} over {row['units']} units ({row['unit_name']}).")
-    return said
+        where = f"{row['task']}, {row['encoder']}, {row['where']}"
+        yield f"{where}: {number(row, '+')} over {row['units']} units ({row['unit_name']})."
 
 
 def _not_shown(results: Mapping[str, Any]) -> list[str]:
