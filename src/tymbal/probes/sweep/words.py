@@ -33,6 +33,11 @@ def _signed(value: float, sign: str) -> str:
     return format(value, f"{sign}.3f").replace("-", "−")
 
 
+def p_value(p: float) -> str:
+    """ "p 0.043", or "p < 0.001": no test shows that something is impossible."""
+    return "p < 0.001" if p < 0.001 else f"p {p:.3f}"
+
+
 def _task(task: Mapping[str, Any], results: Mapping[str, Any]) -> Iterator[str]:
     labels, unit = len(task["labels"]), task["unit_name"]
     part = "" if task["tested"] == task["examples"] else f", {task['tested']} of them tested"
@@ -41,6 +46,7 @@ def _task(task: Mapping[str, Any], results: Mapping[str, Any]) -> Iterator[str]:
     metric = _title(results["metric"])
     for encoder, found in encoders.items():
         kind = {"random": " (random weights)", "none": " (computed, no weights)"}.get(found["weights"], "")
+        kind = "" if "random weights" in encoder else kind  # its name says so
         yield f"With {encoder}{kind}, the probe picked inside the training folds reached {metric} " + (
             f"{number(found['picked'])}."
         )
@@ -71,7 +77,7 @@ def _encoder_gaps(rows: list[dict[str, Any]]) -> Iterator[str]:
     shown = [row for row in rows if row["p_holm"] is not None and row["p_holm"] < ALPHA]
     for row in shown:
         better, worse = (row["a"], row["b"]) if row["value"] > 0 else (row["b"], row["a"])
-        yield f"{better} did better than {worse} by {abs(row['value']):.3f} (p {row['p_holm']:.3f} by Holm's method)."
+        yield f"{better} did better than {worse} by {abs(row['value']):.3f} ({p_value(row['p_holm'])} by Holm's method)."
     rest = len(rows) - len(shown)
     if rest == 1 == len(rows):
         yield f"{rows[0]['a']} and {rows[0]['b']} are not shown to differ."
@@ -87,8 +93,8 @@ def verdict(row: Mapping[str, Any]) -> str:
         return "the interval holds 0: no difference is shown"
     p = row.get("p_holm")
     if p is not None and p >= ALPHA:
-        return f"the interval leaves out 0, but not when all such pairs are counted (p {p:.2f} by Holm's method)"
-    return "the interval leaves out 0" if p is None else f"the interval leaves out 0 (p {p:.3f} by Holm's method)"
+        return f"the interval leaves out 0, but not when all such pairs are counted ({p_value(p)} by Holm's method)"
+    return "the interval leaves out 0" if p is None else f"the interval leaves out 0 ({p_value(p)} by Holm's method)"
 
 
 def _gains(results: Mapping[str, Any]) -> list[str]:
