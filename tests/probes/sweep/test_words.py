@@ -12,7 +12,8 @@ from tymbal.probes.sweep.words import number, p_value, verdict
         (-0.1, 0.1, 0.9, "the interval holds 0: no difference is shown"),
         (0.1, 0.2, 0.0004, "the interval leaves out 0 (p < 0.001 by Holm's method)"),
         (0.1, 0.2, 0.0434, "the interval leaves out 0 (p 0.043 by Holm's method)"),
-        (0.1, 0.2, 0.137, "the interval leaves out 0, but not when all such pairs are counted (p 0.137 by Holm's method)"),
+        (0.1, 0.2, 0.137, "the interval leaves out 0, but not when all such pairs are counted "
+         "(p 0.137 by Holm's method)"),
         (0.1, 0.2, None, "the interval leaves out 0"),
     ],
 )  # fmt: skip

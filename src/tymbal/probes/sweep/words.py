@@ -77,7 +77,8 @@ def _encoder_gaps(rows: list[dict[str, Any]]) -> Iterator[str]:
     shown = [row for row in rows if row["p_holm"] is not None and row["p_holm"] < ALPHA]
     for row in shown:
         better, worse = (row["a"], row["b"]) if row["value"] > 0 else (row["b"], row["a"])
-        yield f"{better} did better than {worse} by {abs(row['value']):.3f} ({p_value(row['p_holm'])} by Holm's method)."
+        p = p_value(row["p_holm"])
+        yield f"{better} did better than {worse} by {abs(row['value']):.3f} ({p} by Holm's method)."
     rest = len(rows) - len(shown)
     if rest == 1 == len(rows):
         yield f"{rows[0]['a']} and {rows[0]['b']} are not shown to differ."
