@@ -59,7 +59,7 @@ def power_spectra(waveform: Tensor, window: Tensor, hop_samples: int, *, reflect
     """|DFT(window · frame)|² (batch, frames, bins) of waveforms (batch, samples), as `torch.stft` frames them.
 
     `reflect`: frames are centred, on sound mirrored at both ends; else whole frames only. Exported, this becomes a
-    product with a matrix (`encoders.export`); `torch.stft` becomes an operator that runtimes compute to four digits.
+    product with a matrix (`encoders.export`); `torch.stft` becomes a slower, less exact operator.
     """
     length = len(window)
     if reflect:

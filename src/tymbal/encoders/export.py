@@ -118,8 +118,8 @@ def _graph(encoder: Encoder, waveform: Tensor) -> bytes:
 def _fourier(self: Any, dim: list[int], normalization: int, onesided: bool) -> Any:
     """A real Fourier transform of the last axis as one product with a matrix of cosines and sines.
 
-    onnxruntime's own, for lengths that are no power of two, takes ten times as long and keeps four digits
-    (perf/runtimes.py); other runtimes have none.
+    onnxruntime's own, for lengths that are no power of two, takes eight times as long and is a digit less exact
+    (perf/results/runtimes.txt).
     """
     script: Any = require("onnxscript", "onnx")
     op = script.opset18
