@@ -14,6 +14,7 @@ from tymbal.corpus import Corpus, Finding
 from tymbal.errors import ConfigError, NothingDoneError, UsageError
 from tymbal.features import FeatureStore
 from tymbal.jobs import Silent
+from tymbal.jobs.atomic import TEMPORARY_SUFFIX
 from tymbal.probes import Probe
 from tymbal.probes.sweep import ProbeGrid, SweepEncoder, SweepPlan, run_sweep
 from tymbal.probes.sweep import run as room
@@ -92,6 +93,7 @@ def test_only_tested_examples_and_units_count(swept: Swept) -> None:
 def test_running_again_fits_nothing_and_ends_with_the_same_bytes(swept: Swept, monkeypatch: pytest.MonkeyPatch) -> None:
     out, results = swept
     before = kept(out)
+    (out / "studies" / f".half{TEMPORARY_SUFFIX}").write_bytes(b"of a run that was killed")
     monkeypatch.setattr(Probe, "fit", None)
     plan = room.load_plan(out / "plan.toml")
     assert run_sweep(plan, out, audited=False) == results

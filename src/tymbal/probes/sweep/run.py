@@ -15,7 +15,7 @@ from tymbal.config import dumps, to_plain
 from tymbal.corpus import Corpus, Finding, audit
 from tymbal.errors import DiskFullError, NothingDoneError, TymbalError, UsageError
 from tymbal.features import Examples
-from tymbal.jobs import Progress, only_writer, write_json, write_text
+from tymbal.jobs import Progress, only_writer, remove_temporaries, write_json, write_text
 from tymbal.probes.study.record import Outcome
 from tymbal.probes.study.run import fit_study, keep_study
 from tymbal.probes.sweep.compare import (
@@ -66,6 +66,7 @@ def run_sweep(
     plan.check()
     out = Path(out)
     with only_writer(out):
+        remove_temporaries(out)  # a killed run leaves files that it was half-way through
         write_text(out / PLAN, dumps(plan))
         sweep = _Sweep(plan, out, audited, workers, progress)
         for task in plan.tasks:
