@@ -169,9 +169,8 @@ def finetune(
     """
     from tymbal.corpus import Corpus
     from tymbal.encoders.source import bind_rate, open_encoder
-    from tymbal.features import FeatureStore
     from tymbal.jobs import make_progress
-    from tymbal.probes.finetuning import FEATURES, Machine, run_finetuning, write_encoders
+    from tymbal.probes.finetuning import Machine, run_finetuning, write_encoders
 
     opened = Corpus.open(corpus)
     task = replace(task, label=task.label or opened.default_label or "label")
@@ -195,6 +194,14 @@ def finetune(
     about = {"corpus": str(corpus), "encoder": encoder, "out": str(out), "random_weights": random_weights}
     rest = {"keep_encoder": keep_encoder, "device": device, "audit": audit}
     save_parameters(out, "finetune", {**about, **asdict(task), **asdict(tuning), **rest})
+    return _told(results, out, kept, quiet=quiet, json=json)
+
+
+def _told(results: dict[str, Any], out: Path, kept: list[Path], *, quiet: bool, json: bool) -> int:
+    """Say what came of it; the exit code tells whether recordings failed."""
+    from tymbal.features import FeatureStore
+    from tymbal.probes.finetuning import FEATURES
+
     if json:
         say_json({"run": str(out), "encoders": [str(path) for path in kept], **results})
     elif not quiet:
