@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from tymbal.config import from_plain, load
+from tymbal.encoders.runtime.options import Precision
 from tymbal.errors import ConfigError
 from tymbal.evaluation import get_metric
 from tymbal.features.settings import EmbedConfig
@@ -52,7 +53,7 @@ class SweepEncoder:
     store : a finished feature store of the tasks' corpus in place of `encoder`.
     name : what it is called; None: `encoder`, or the folder of the store.
     random_weights : take a registered encoder with random weights (of a `store`: say that it was made so).
-    runtime : in which numbers the encoder computes.
+    precision : in which numbers the encoder computes.
     options : fields of the encoder's configuration.
     embed : fields of EmbedConfig: layers, frames, segment_s, margin_s, dtype, sample_rate_hz, channels.
     """
@@ -61,7 +62,7 @@ class SweepEncoder:
     store: str | None = None
     name: str | None = None
     random_weights: bool = False
-    runtime: Literal["float32", "bfloat16", "int8"] = "float32"
+    precision: Precision = "float32"
     options: dict[str, Any] = field(default_factory=dict)
     embed: dict[str, Any] = field(default_factory=dict)
 

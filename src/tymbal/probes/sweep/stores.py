@@ -54,7 +54,7 @@ def open_source(
 def open_entry(entry: SweepEncoder) -> Opened:
     """The encoder of a plan's entry. Raises EncoderError where it or its weights are not there."""
     return open_encoder(
-        entry.encoder or "", precision=entry.runtime, random_weights=entry.random_weights, **entry.options
+        entry.encoder or "", precision=entry.precision, random_weights=entry.random_weights, **entry.options
     )
 
 
