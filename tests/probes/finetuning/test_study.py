@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from tymbal.errors import EncoderError, UsageError
 from tymbal.jobs import Silent
 from tymbal.probes import StudyConfig
 from tymbal.probes.finetuning import FinetuneConfig, FineTuned, Machine, run_finetuning
+from tymbal.probes.finetuning.tuning import tapped
 
 STUDY = StudyConfig(label="call", split="named", metric="accuracy", seeds=2)
 
@@ -69,6 +71,16 @@ def test_a_run_holds_what_a_probe_run_holds(calls: Path, tmp_path: Path, monkeyp
     assert {folds[row] for row in given[0]["watch"]} == {"validation"}
     reads = [json.loads(line) for line in (calls / "test_reads.jsonl").read_text().splitlines()]
     assert reads[-1]["label"] == "call"
+
+
+@pytest.mark.parametrize("fusion", ["weighted_sum", "surface"])
+def test_layer_weights_stand_under_the_names_of_their_layers(calls: Path, tmp_path: Path, fusion: str) -> None:
+    encoder, study = build("hubert"), replace(STUDY, seeds=1)
+    own = config(mode="layernorm", layers="all", fusion=fusion)
+    found = run_finetuning(Corpus.open(calls), encoder, study, own, tmp_path, audited=False)["probes"]
+    for row in found.values():
+        assert tuple(row["layer_weights"]) == tapped(own, encoder)
+        assert sum(mean for mean, *_ in row["layer_weights"].values()) == pytest.approx(1, abs=1e-5)
 
 
 class Interrupting(Silent):

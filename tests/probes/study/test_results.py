@@ -5,6 +5,7 @@ import pytest
 from tests.probes.study.test_nesting import PROBES, make_task, outer_fits, scores_for
 
 from tymbal.evaluation import measure
+from tymbal.probes.config import ProbeConfig
 from tymbal.probes.study.fits import Fit, FitResult
 from tymbal.probes.study.nesting import score_of
 from tymbal.probes.study.results import difference, gather, layer_weights, metrics_of, predictions
@@ -47,11 +48,13 @@ def test_layer_weights_are_mean_least_and_most_over_folds_and_seeds() -> None:
         weights = [0.1 * number, 1 - 0.1 * number] if fit.probe == "two" else None
         found[fit] = FitResult(np.zeros((len(fit.test), 3), dtype=np.float32), {"layer_weights": weights})
     numbers = [index for index, fit in enumerate(found) if fit.probe == "two"]
-    row = layer_weights(found, "two", ("a", "b"))
+    row = layer_weights(found, "two", ProbeConfig(), ("a", "b"))
     assert row is not None
     assert row["a"] == pytest.approx([0.1 * np.mean(numbers), 0.1 * min(numbers), 0.1 * max(numbers)])
     assert row["a"][0] + row["b"][0] == pytest.approx(1)
-    assert layer_weights(found, "one", ("a", "b")) is None
+    assert layer_weights(found, "one", ProbeConfig(), ("a", "b")) is None
+    for config in (ProbeConfig(layers=("c", "a")), ProbeConfig(fusion="surface"), ProbeConfig(layers="a+c")):
+        assert layer_weights(found, "two", config, ("a", "b", "c")) == {"a": row["a"], "c": row["b"]}
 
 
 def test_predictions_have_a_row_for_every_probe_seed_and_example() -> None:

@@ -81,6 +81,15 @@ def test_the_same_features_under_two_names_are_told_to_be_equal(swept: Swept) ->
     assert "tiny and twin are not shown to differ" in results["words"][1]["text"]
 
 
+def test_layer_weights_of_surface_fusion_are_those_of_both_ends(
+    make_plan: Callable[..., SweepPlan], tmp_path: Path
+) -> None:
+    plan = make_plan(probes=(ProbeGrid("linear", layers=("all",), fusions=("surface",)),), seeds=1)
+    (found,) = run_sweep(plan, tmp_path / "out", audited=False)["tasks"]["call"]["encoders"].values()
+    assert len(found["layers"]) > 2
+    assert set(found["layer_weights"]["linear-all"]) == {found["layers"][0], found["layers"][-1]}
+
+
 def test_only_tested_examples_and_units_count(swept: Swept) -> None:
     _, results = swept
     named, every = (results["tasks"][name] for name in ("call", "all birds"))

@@ -134,7 +134,7 @@ def _tested(config: StudyConfig) -> tuple[str, str, str | None]:
 def results_of(outcome: Outcome, corpus: Corpus, store: FeatureStore, findings: Sequence[Finding]) -> dict[str, Any]:
     """What results.json holds; plain values only."""
     task, config = outcome.task, outcome.config
-    probes = {name: _probe_row(outcome, name) for name in outcome.probes}
+    probes = {name: _probe_row(outcome, name, store.layers) for name in outcome.probes}
     selected, _ = metrics_of(task, outcome.scored(SELECTED), outcome.metrics)
     return {
         "task": {
@@ -163,14 +163,14 @@ def results_of(outcome: Outcome, corpus: Corpus, store: FeatureStore, findings: 
     }
 
 
-def _probe_row(outcome: Outcome, name: str) -> dict[str, Any]:
+def _probe_row(outcome: Outcome, name: str, stored: tuple[str, ...]) -> dict[str, Any]:
     estimates, seeds = metrics_of(outcome.task, outcome.scored(name), outcome.metrics)
     config = outcome.probes[name]
     return {
         "config": to_plain(config),
         "metrics": estimates,
         "seeds": seeds,
-        "layer_weights": layer_weights(outcome.tested, name, config.layers),
+        "layer_weights": layer_weights(outcome.tested, name, config, stored),
         "chosen_folds": [fold for fold, choice in outcome.choices.items() if choice.probe == name],
         "notes": {
             fit.fold: fitted.notes for fit, fitted in outcome.tested.items() if fit.probe == name and not fit.seed

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from tymbal.config import to_plain
 from tymbal.errors import DataError
 from tymbal.evaluation import Estimate, estimate, paired_difference
+from tymbal.probes.config import ProbeConfig, choose_layers
+from tymbal.probes.fusions import get_fusion
 from tymbal.probes.study.fits import Fit, FitResult
 from tymbal.probes.study.nesting import given_to, score_of
 from tymbal.probes.study.task import Task
@@ -138,12 +140,19 @@ def _decoded(task: Task, scores: NDArray[np.float32]) -> list[Any]:
     return [[task.labels[index] for index in np.flatnonzero(row)] for row in scores > 0.5]
 
 
-def layer_weights(found: Mapping[Fit, FitResult], probe: str, layers: Sequence[str]) -> dict[str, list[float]] | None:
-    """Mean, least and largest softmax weight of each layer over folds and seeds; None without such weights."""
+def layer_weights(
+    found: Mapping[Fit, FitResult], probe: str, config: ProbeConfig, stored: Sequence[str]
+) -> dict[str, list[float]] | None:
+    """Mean, least and largest softmax weight of each layer over folds and seeds; None without such weights.
+
+    config : of the probe. stored : all layers that it could choose among, from input to output.
+    """
     weights = [fitted.notes.get("layer_weights") for fit, fitted in found.items() if fit.probe == probe]
     kept = [row for row in weights if row is not None]
     if not kept:
         return None
+    asked = choose_layers(config.layers, stored) if isinstance(config.layers, str) else config.layers
+    layers = get_fusion(config.fusion).taps(tuple(layer for layer in stored if layer in asked))
     array = np.asarray(kept)
     return {
         layer: [float(column.mean()), float(column.min()), float(column.max())]

@@ -114,7 +114,7 @@ def _weights(studied: Studied) -> dict[str, Any]:
     """Learned layer weights of every probe that has them: {probe: {layer: [mean, least, largest]}}."""
     found = {}
     for name, entry in studied.entries.items():
-        weights = layer_weights(studied.outcome.tested, name, entry.config.layers)
+        weights = layer_weights(studied.outcome.tested, name, entry.config, studied.layers)
         if weights is not None:
             found[name] = weights
     return found
