@@ -131,11 +131,11 @@ def spent() -> tuple[float, float]:
 
 
 def contents(out: Path) -> Iterator[tuple[str, bytes]]:
-    """Every file that a repeated sweep must give again: all but clocks and locks."""
+    """Every file that a repeated sweep must give again: all but clocks and locks, wherever the folder lies."""
     for path in sorted(out.rglob("*")):
         clock = path.name.endswith(".cost.json") or path.name == "costs.csv"
         if path.is_file() and not clock and path.name != ".tymbal-lock" and "stores" not in path.parts:
-            yield path.relative_to(out).as_posix(), path.read_bytes()
+            yield path.relative_to(out).as_posix(), path.read_bytes().replace(out.as_posix().encode(), b"OUT")
 
 
 def timed(folder: Path, out: Path) -> None:
