@@ -6,9 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 import torch
+from tests.pretraining.conftest import PICTURE
 
+from tymbal.corpus.indexing import index
+from tymbal.encoders import create_encoder
 from tymbal.errors import DataError
+from tymbal.features import embed
 from tymbal.pretraining.crops import LAYER, Crops, Source, SourceConfig, labels_of, open_source
 
 
@@ -68,6 +73,33 @@ def test_a_fifth_of_the_event_must_lie_in_the_crop(pictures: Path) -> None:
     assert crops._heard(source, unit, 60, 160) == ["low", "high"]
 
 
+def test_labels_of_whole_recordings_and_of_single_channels_are_heard_where_they_belong(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    for name in ("a", "b"):
+        soundfile.write(tmp_path / f"{name}.wav", 0.1 * generator.normal(size=(8000, 2)), 8000)
+    rows = ["recording,channel,onset_s,offset_s,label", "a.wav,1,0.0,1.0,left", "a.wav,2,0.0,1.0,right"]
+    (tmp_path / "events.csv").write_text("\n".join(rows) + "\n")
+    (tmp_path / "birds.csv").write_text("recording,bird\na.wav,Ann\nb.wav,Bob\n")
+    given = {"annotations": [tmp_path / "events.csv"], "metadata": [tmp_path / "birds.csv"]}
+    for name, label in (("calls", None), ("birds", "bird")):
+        corpus = index(tmp_path, out=tmp_path / name, label=label, workers=1, **given)  # type: ignore[arg-type]
+        store = tmp_path / f"{name}.store"
+        embed(corpus, create_encoder("picture", **PICTURE), store, workers=1, channels="each")
+        source = open_source(SourceConfig(store.name, corpus=name), tmp_path)
+        crops = Crops([source], frames=40, examples=1, labels=labels_of([source]))
+        told = {key: crops._heard(source, unit, 0, 40) for unit, key in enumerate(source.keys)}
+        if name == "calls":
+            assert {key: told[key] for key in told if key[0] == "a.wav"} == {
+                ("a.wav", 1): ["left"],
+                ("a.wav", 2): ["right"],
+            }
+            assert len(source.anchors) == 2
+        else:
+            assert told == {
+                (f"{bird[0].lower()}.wav", channel): [bird] for bird in ("Ann", "Bob") for channel in (1, 2)
+            }
+
+
 def test_weights_share_out_an_epoch(pictures: Path) -> None:
     two = [opened(pictures, weight=3.0), opened(pictures)]
     crops = Crops(two, frames=20, examples=100)
@@ -87,3 +119,11 @@ def test_what_does_not_fit_is_refused(pictures: Path) -> None:
     with pytest.raises(DataError, match="weights above 0"):
         Crops([opened(pictures, weight=0.0)], frames=20, examples=10)
     assert len(opened(pictures, where="recording=3.wav", corpus="corpus").keys) == 1
+
+
+def test_recordings_without_labels_can_be_chosen_by_their_corpus(pictures: Path) -> None:
+    index(pictures / "sounds", out=pictures / "bare", workers=1)
+    with pytest.raises(DataError, match="no column 'label'"):
+        opened(pictures, where="recording=3.wav", corpus="bare")
+    source = open_source(SourceConfig("store", corpus="bare", where="recording=3.wav"), pictures, labelled=False)
+    assert [recording for recording, _ in source.keys] == ["3.wav"]

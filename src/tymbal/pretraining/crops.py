@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -29,7 +30,8 @@ class SourceConfig:
     ----------
     store : a feature store of the encoder "picture".
     weight : how much of each epoch comes from here, relative to the other sources.
-    corpus : the corpus whose events label the crops; "" for none. Crops are then drawn around events.
+    corpus : the corpus whose labels (events, or whole recordings) the objective is to learn; "" for none. Where it
+        learns labels, crops are drawn around events.
     where : "COLUMN=VALUE": only recordings with this value (a training fold, say); "" for all.
     """
 
@@ -37,6 +39,19 @@ class SourceConfig:
     weight: float = 1.0
     corpus: str = ""
     where: str = ""
+
+
+class Span(NamedTuple):
+    """One labelled stretch of a recording; all of it where it is infinite. Channel None: whatever the channel."""
+
+    onset_s: float
+    offset_s: float
+    label: str
+    channel: int | None
+
+    def concerns(self, channel: int | None) -> bool:
+        """Whether it can be heard in a channel; None is the mix of all."""
+        return self.channel is None or channel is None or self.channel == channel
 
 
 @dataclass
@@ -50,7 +65,7 @@ class Source:
     hops_s: NDArray[np.float64]
     starts_s: NDArray[np.float64]
     keys: list[tuple[str, int | None]]
-    events: dict[str, list[tuple[float, float, str]]] = field(default_factory=dict)
+    events: dict[str, list[Span]] = field(default_factory=dict)
     anchors: list[tuple[int, float]] = field(default_factory=list)  # (unit, seconds on the recording's clock)
 
     @property
@@ -59,8 +74,8 @@ class Source:
         return float((self.rows * self.hops_s).sum() / 3600)
 
 
-def open_source(config: SourceConfig, base: Path) -> Source:
-    """Open one source; paths are relative to `base`.
+def open_source(config: SourceConfig, base: Path, *, labelled: bool = True) -> Source:
+    """Open one source; paths are relative to `base`. Without `labelled` a corpus only tells recordings for `where`.
 
     Raises DataError for a store without pictures, and for one that holds nothing of what is asked for.
     """
@@ -90,7 +105,7 @@ def open_source(config: SourceConfig, base: Path) -> Source:
         units[f"{LAYER}.first_center_s"].to_numpy(),
         list(units.select("recording", "channel").iter_rows()),
     )
-    if corpus is not None:
+    if corpus is not None and labelled:
         _label(source, corpus)
     return source
 
@@ -104,17 +119,19 @@ def _chosen(corpus: Corpus, where: str) -> pl.DataFrame:
 
 
 def _label(source: Source, corpus: Corpus) -> None:
-    """Events of the recordings, and where on which unit each has its middle."""
-    table = corpus.events.filter(pl.col("label").is_not_null())
-    for recording, onset_s, offset_s, label in table.select("recording", "onset_s", "offset_s", "label").iter_rows():
+    """Labels of the recordings, by the column named when indexing, and where on which unit each has its middle."""
+    table = corpus.examples(corpus.default_label or "label")
+    columns = ("recording", "channel", "onset_s", "offset_s", "label")
+    for recording, channel, onset_s, offset_s, label in table.select(columns).iter_rows():
         span = (-np.inf, np.inf) if onset_s is None else (onset_s, offset_s)
-        source.events.setdefault(recording, []).append((*span, label))
+        source.events.setdefault(recording, []).append(Span(*span, label, channel))
     ends_s = source.starts_s + source.rows * source.hops_s
-    for unit, (recording, _) in enumerate(source.keys):
-        for onset_s, offset_s, _ in source.events.get(recording, ()):
+    for unit, (recording, channel) in enumerate(source.keys):
+        for event in source.events.get(recording, ()):
             start_s, end_s = float(source.starts_s[unit]), float(ends_s[unit])
-            middle_s = (max(onset_s, start_s) + min(offset_s, end_s)) / 2
-            if start_s <= middle_s < end_s and onset_s < end_s and offset_s > start_s:
+            middle_s = (max(event.onset_s, start_s) + min(event.offset_s, end_s)) / 2
+            overlaps = event.onset_s < end_s and event.offset_s > start_s and event.concerns(channel)
+            if start_s <= middle_s < end_s and overlaps:
                 source.anchors.append((unit, middle_s))
     if not source.anchors:
         raise DataError("none of its events lies in what was embedded", where=corpus.path, mend="Embed this corpus.")
@@ -194,10 +211,12 @@ class Crops:
         hop_s = source.hops_s[unit]
         from_s, to_s = (float(source.starts_s[unit] + (at - 0.5) * hop_s) for at in (start, stop))
         found = []
-        for onset_s, offset_s, label in source.events[source.keys[unit][0]]:
-            overlap_s = min(to_s, offset_s) - max(from_s, onset_s)
-            if label in self._columns and overlap_s > SHARE * min(to_s - from_s, offset_s - onset_s):
-                found.append(label)
+        recording, channel = source.keys[unit]
+        for event in source.events[recording]:
+            overlap_s = min(to_s, event.offset_s) - max(from_s, event.onset_s)
+            enough = overlap_s > SHARE * min(to_s - from_s, event.offset_s - event.onset_s)
+            if enough and event.label in self._columns and event.concerns(channel):
+                found.append(event.label)
         return found
 
 
@@ -206,4 +225,4 @@ def labels_of(sources: Sequence[Source]) -> tuple[str, ...]:
     for source in sources:
         if not source.events:
             raise DataError("this source has no labels", where=source.store.path, mend="Name its corpus = ...")
-    return tuple(sorted({label for source in sources for spans in source.events.values() for *_, label in spans}))
+    return tuple(sorted({event.label for source in sources for events in source.events.values() for event in events}))

@@ -64,8 +64,9 @@ def pretrain(
     UsageError, ConfigError for a recipe that cannot be; DataError for sources that do not fit; TrainingError.
     """
     recipe.check()
-    sources = [open_source(each, base) for each in recipe.sources]
-    labels = labels_of(sources) if objective_class(recipe.objective).needs_labels else ()
+    supervised = objective_class(recipe.objective).needs_labels
+    sources = [open_source(each, base, labelled=supervised) for each in recipe.sources]
+    labels = labels_of(sources) if supervised else ()
     objective = _objective(recipe, base, labels).to(device)
     crops = Crops(sources, frames=_frames(recipe, sources), examples=recipe.crops, labels=labels, device=device)
     for source in sources:
