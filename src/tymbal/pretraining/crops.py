@@ -212,7 +212,7 @@ class Crops:
         from_s, to_s = (float(source.starts_s[unit] + (at - 0.5) * hop_s) for at in (start, stop))
         found = []
         recording, channel = source.keys[unit]
-        for event in source.events[recording]:
+        for event in source.events.get(recording, ()):
             overlap_s = min(to_s, event.offset_s) - max(from_s, event.onset_s)
             enough = overlap_s > SHARE * min(to_s - from_s, event.offset_s - event.onset_s)
             if enough and event.label in self._columns and event.concerns(channel):
