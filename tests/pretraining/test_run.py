@@ -107,3 +107,14 @@ def test_what_does_not_fit_is_refused(pictures: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="another recipe"):
         pretrain(recipe("random_projection"), tmp_path / "d", base=pictures)
     assert MelTransformer.name == "meltransformer"
+
+
+@pytest.mark.parametrize(("crops", "size"), [(9, 8), (1, 8), (8, 1)])
+def test_a_batch_of_one_is_refused_where_clips_are_normalised_together(
+    crops: int, size: int, pictures: Path, tmp_path: Path
+) -> None:
+    training = replace(TRAINING, batch_size=size, epochs=1)
+    with pytest.raises(UsageError, match="leave a batch of 1"):
+        pretrain(recipe(crops=crops, training=training), tmp_path / "run", base=pictures)
+    assert not (tmp_path / "run").exists()
+    pretrain(recipe("autoencoding", crops=crops, training=training), tmp_path / "run", base=pictures)

@@ -123,8 +123,8 @@ def _label(source: Source, corpus: Corpus) -> None:
     table = corpus.examples(corpus.default_label or "label")
     columns = ("recording", "channel", "onset_s", "offset_s", "label")
     for recording, channel, onset_s, offset_s, label in table.select(columns).iter_rows():
-        span = (-np.inf, np.inf) if onset_s is None else (onset_s, offset_s)
-        source.events.setdefault(recording, []).append(Span(*span, label, channel))
+        onset_s, offset_s = (-np.inf, np.inf) if onset_s is None else (onset_s, offset_s)
+        source.events.setdefault(recording, []).append(Span(onset_s, offset_s, label, channel))
     ends_s = source.starts_s + source.rows * source.hops_s
     for unit, (recording, channel) in enumerate(source.keys):
         for event in source.events.get(recording, ()):

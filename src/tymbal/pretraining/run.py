@@ -71,6 +71,7 @@ def pretrain(
     crops = Crops(sources, frames=_frames(recipe, sources), examples=recipe.crops, labels=labels, device=device)
     for source in sources:
         _same_picture(source, objective)
+    _large_enough(recipe, objective, 1 if parallel is None else parallel.size)
     _begin(recipe, sources, out)
     reports = []
     for name, trained, config in _stages(recipe, objective):
@@ -106,6 +107,20 @@ def _same_picture(source: Source, objective: Objective) -> None:
             where=source.store.path,
             parameter="sources",
             mend="Embed the pictures with the encoder's own settings of the picture, or set encoder_config.picture.",
+        )
+
+
+def _large_enough(recipe: Recipe, objective: Objective, replicas: int) -> None:
+    """Refuse batches, the last of an epoch among them, of which a process gets too few examples."""
+    size, least = min(recipe.training.batch_size, recipe.crops), objective.least_examples
+    fewest = min(max(1, count // replicas) for count in (size, recipe.crops % size or size))
+    if fewest < least:
+        raise UsageError(
+            f"{recipe.crops} crops in batches of {recipe.training.batch_size} leave a batch of {fewest}",
+            where=f"objective {objective.name}",
+            parameter="crops",
+            allowed=f"{least} or more in every batch, and in every process",
+            mend="Make batch_size larger, or crops a multiple of it.",
         )
 
 

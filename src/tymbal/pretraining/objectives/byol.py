@@ -60,6 +60,7 @@ class Byol(Objective):
     """The mean over both directions of the regression between views."""
 
     name: ClassVar[str] = "byol"
+    least_examples: ClassVar[int] = 2  # batch norm over clips
 
     def __init__(self, encoder: PictureEncoder, config: ByolConfig | None = None) -> None:
         super().__init__(encoder)

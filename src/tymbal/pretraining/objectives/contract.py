@@ -28,6 +28,7 @@ class Objective(nn.Module, ABC):
     ----------------
     name : the registered name.
     needs_labels : whether `loss` reads the batch's labels.
+    least_examples : fewer than these in a batch cannot be learned from.
 
     Attributes
     ----------
@@ -36,6 +37,7 @@ class Objective(nn.Module, ABC):
 
     name: ClassVar[str]
     needs_labels: ClassVar[bool] = False
+    least_examples: ClassVar[int] = 1
     encoder: PictureEncoder
 
     def __init__(self, encoder: PictureEncoder) -> None:
