@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -122,3 +124,12 @@ def test_several_labels_and_what_it_cannot_do() -> None:
     unfair = Problem(problem.values, problem.targets, problem.weights, problem.groups, True, True, 0)
     with pytest.raises(UsageError, match="cannot balance"):
         solve(unfair, RidgeOptions())
+
+
+def test_one_group_with_several_labels_falls_back_to_single_examples() -> None:
+    problem = make(3, n=30, p=10, classes=2, groups=30, multilabel=True)
+    assert not problem.targets.any(axis=1).all()  # some carry none: these count whatever the groups
+    whole = solve(dataclasses.replace(problem, groups=np.full(30, "site")), RidgeOptions())
+    alone = solve(problem, RidgeOptions())
+    assert whole.notes == {**alone.notes, "groups": 30}
+    np.testing.assert_array_equal(whole.tensors["weight"], alone.tensors["weight"])

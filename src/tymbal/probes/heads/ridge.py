@@ -109,14 +109,15 @@ def left_out_errors(
 def _countable(problem: Problem) -> tuple[NDArray[np.str_], NDArray[np.bool_]]:
     """Groups to leave out, and which examples count: those whose labels all occur in another group too.
 
-    Where none does (a group per label), single examples are left out and all count.
+    Where none does (a group per label), and where there is one group alone, whose absence would leave nothing to learn
+    from, single examples are left out and all count.
     """
     names, members = np.unique(problem.groups, return_inverse=True)
     holds = np.zeros((len(names), problem.targets.shape[1]))
     np.add.at(holds, members, problem.targets)
     lonely = (holds > 0).sum(axis=0) < 2
     counted = np.asarray(~(problem.targets[:, lonely] > 0).any(axis=1), dtype=np.bool_)
-    if counted.any():
+    if counted.any() and len(names) > 1:  # examples without any label count in every group
         return problem.groups, counted
     return np.arange(len(members)).astype(str), np.ones(len(members), dtype=np.bool_)
 
