@@ -9,7 +9,7 @@ from tests.probes.finetuning.conftest import build
 from tests.probes.finetuning.test_study import calls  # noqa: F401 - fixture
 
 from tymbal.cli.main import main
-from tymbal.corpus import Corpus
+from tymbal.corpus import Corpus, make_split
 from tymbal.encoders import save_encoder
 from tymbal.features import FeatureStore
 
@@ -58,6 +58,20 @@ def test_the_verb_trains_tells_and_goes_on(
     page = (tmp_path / "page.html").read_text()
     assert "be told by hubert, fine-tuned?" in page
     assert "The fine-tuned encoder reached" in page
+
+
+def test_without_groups_to_watch_no_epoch_is_called_the_best(
+    calls: Path,  # noqa: F811
+    weights: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    corpus = Corpus.open(calls)
+    make_split(corpus, "pairs", by="session", folds={"train": 0.25, "test": 0.75})  # two sessions to train on
+    command = ["finetune", str(calls), "--encoder", weights, "--label", "call", "--split", "pairs", *QUICK]
+    assert main([*command, "-o", str(tmp_path / "run")]) == 0
+    told = capsys.readouterr().err
+    assert "2 epochs, kept the last: too few groups to hold any back" in told
 
 
 def test_a_recording_that_cannot_be_heard_is_listed_and_the_rest_trained(

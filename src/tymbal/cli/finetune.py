@@ -268,8 +268,7 @@ def _tell(results: dict[str, Any], out: Path) -> None:
     say_table(["", *shown, f"seeds ({task['primary']})"], rows)
     for fold, notes in results["probes"]["finetuned"]["notes"].items():
         what = f"fold {fold}: {notes['encoder_parameters']:,} weights of the encoder trained, {notes['epochs']} epochs"
-        kept = "nothing was better than the head alone: kept that" if notes.get("kept") == "the start" else ""
-        say(", ".join(part for part in (what, kept or f"the best was epoch {notes['best_epoch']}") if part))
+        say(f"{what}, {_kept(notes)}")
     tell_units(results["probes"]["finetuned"]["metrics"][task["primary"]])
     for row in results["differences"]:
         if row["a"] == "finetuned" and row["b"] == "baseline":
@@ -278,3 +277,12 @@ def _tell(results: dict[str, Any], out: Path) -> None:
         if finding["severity"] != "note":
             say(f"{finding['severity'].upper()}: {finding['message']}")
     say(f"run: {out}")
+
+
+def _kept(notes: dict[str, Any]) -> str:
+    """Which of the epochs of a fold was kept, and why."""
+    if notes.get("kept") == "the start":
+        return "nothing was better than the head alone: kept that"
+    if notes["stopped_by"] == "all epochs":
+        return "kept the last: too few groups to hold any back and watch them"
+    return f"the best was epoch {notes['best_epoch']}"

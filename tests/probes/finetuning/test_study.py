@@ -12,7 +12,7 @@ from tests.probes.finetuning.conftest import RATE_HZ, build, chirp
 from tests.probes.finetuning.test_tuning import quick
 
 from tymbal.corpus import Corpus, index, make_split
-from tymbal.errors import EncoderError, UsageError
+from tymbal.errors import EncoderError, TymbalError, UsageError
 from tymbal.jobs import Silent
 from tymbal.probes import StudyConfig
 from tymbal.probes.finetuning import FinetuneConfig, FineTuned, Machine, run_finetuning
@@ -124,4 +124,7 @@ def test_what_cannot_be_trained_is_refused_before_anything_is_written(calls: Pat
     encoder.numerics = "bfloat16"
     with pytest.raises(EncoderError, match="take no gradient"):
         run_finetuning(Corpus.open(calls), encoder, STUDY, config(), tmp_path / "out")
+    for wrong in (replace(STUDY, split="none"), replace(STUDY, label="none"), replace(STUDY, least_groups=99)):
+        with pytest.raises(TymbalError):
+            run_finetuning(Corpus.open(calls), build("bagnet"), wrong, config(), tmp_path / "out")
     assert not (tmp_path / "out").exists()

@@ -30,7 +30,7 @@ from tymbal.probes.study.fits import Fit, FitFolder, FitResult, FitWork, fit_all
 from tymbal.probes.study.nesting import Choice, test_fits
 from tymbal.probes.study.record import PREDICTIONS, RESULTS, Outcome, claim, log_reading, probe_files, results_of
 from tymbal.probes.study.results import predictions
-from tymbal.probes.study.task import Task, make_task
+from tymbal.probes.study.task import Task, make_task, study_table
 from tymbal.training import is_whole, read_tensors, write_tensors
 
 FINETUNED = "finetuned"
@@ -86,6 +86,7 @@ def run_finetuning(
     probes = {FINETUNED: config, BASELINE: head_config(config)}
     study = replace(study, frames=config.frames, probe=probes[BASELINE], probes=probes, baseline_layer=None)
     study.check()
+    study_table(corpus, study)  # nor is a label or a split that is not there found out after hours of embedding
     with only_writer(out):
         store = _embedded(corpus, encoder, config, out, machine)
         outcome = _fitted(corpus, store, encoder, study, out, source or {}, machine)
