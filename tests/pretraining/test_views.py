@@ -44,6 +44,33 @@ def test_resized_crops_equal_their_slow_twin(seed: int, top: float, left: float,
     )
 
 
+@given(seed=st.integers(0, 99), top=st.floats(-0.5, 0.5), tall=st.floats(0.5, 1.6), length=st.integers(1, 9))
+def test_resized_crops_of_short_clips_are_those_of_the_clips_alone(
+    seed: int, top: float, tall: float, length: int
+) -> None:
+    picture = torch.randn(1, 9, 7, generator=torch.Generator().manual_seed(seed)).double()
+    picture[:, length:] = -2.0
+    box = [torch.tensor([each], dtype=torch.float64) for each in (top, 0.1, tall, 0.9)]
+    found = resize_crops(picture, *box, -2.0, torch.tensor([length]))
+    alone = slow.resized_crop(picture[0, :length].numpy(), top, 0.1, tall, 0.9, -2.0)
+    np.testing.assert_allclose(found[0, :length].numpy(), alone, atol=1e-9)
+
+
+def test_views_of_a_short_clip_hold_its_sound_and_nothing_of_what_fills_it_up() -> None:
+    torch.manual_seed(0)
+    pictures, real = torch.zeros(60, 100, 8), torch.zeros(60, 100, dtype=torch.bool)
+    pictures[:, :6], real[:, :6] = 2.0, True
+    config = ViewsConfig(gain_db=0, tilt_db=0)
+    found = view(pictures, config, real)
+    assert bool((found[:, :6].amax((1, 2)) > 1).all())
+    torch.manual_seed(0)
+    assert torch.equal(found, view(torch.where(real.unsqueeze(-1), pictures, 7.0), config, real))
+    torch.manual_seed(1)
+    whole = view(pictures, config, torch.ones_like(real))
+    torch.manual_seed(1)
+    assert torch.equal(whole, view(pictures, config))
+
+
 def test_the_whole_box_is_the_picture_itself() -> None:
     pictures = torch.randn(3, 12, 8)
     zero, one = torch.zeros(3), torch.ones(3)

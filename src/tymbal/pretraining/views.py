@@ -12,7 +12,14 @@ from torch.nn import functional
 from tymbal.encoders.pictures import MIDDLE_DB, SPREAD_DB
 from tymbal.errors import ConfigError
 
+SILENCE = -100.0 / SPREAD_DB - MIDDLE_DB / SPREAD_DB
 _PER_NEPER = 10 / math.log(10) / SPREAD_DB  # picture units per unit of log power
+
+
+def silenced(pictures: Tensor, real: Tensor) -> Tensor:
+    """Pictures (batch, frames, bands) with silence where `real` (batch, frames) is False: what fills up a clip is no
+    sound, and must not be mixed into one."""
+    return torch.where(real.unsqueeze(-1), pictures, SILENCE)
 
 
 def mix_sounds(picture: Tensor, other: Tensor, portion: Tensor) -> Tensor:
@@ -53,19 +60,29 @@ class ViewsConfig:
             )
 
 
-def resize_crops(pictures: Tensor, top: Tensor, left: Tensor, tall: Tensor, wide: Tensor, silence: float) -> Tensor:
+def resize_crops(
+    pictures: Tensor,
+    top: Tensor,
+    left: Tensor,
+    tall: Tensor,
+    wide: Tensor,
+    silence: float,
+    lengths: Tensor | None = None,
+) -> Tensor:
     """Boxes of pictures (batch, frames, bands), each resized to the whole by linear interpolation.
 
     top, tall : (batch,), where a box begins in time and how long it is, as shares of the picture; left, wide : the same
     in bands. What lies outside the picture is `silence`. A box from 0 with extent 1 is the picture itself.
+    lengths : (batch,), how many frames of each are a picture, 1 or more, with silence behind; None: all.
     """
     batch, frames, bands = pictures.shape
 
-    def places(start: Tensor, extent: Tensor, count: int) -> Tensor:
-        steps = (torch.arange(count, dtype=start.dtype, device=pictures.device) + 0.5) / count
-        return (start[:, None] + extent[:, None] * steps) * count - 0.5  # in samples of the picture
+    def places(start: Tensor, extent: Tensor, count: int, size: Tensor | int) -> Tensor:
+        steps = (torch.arange(count, dtype=start.dtype, device=pictures.device) + 0.5) / size
+        return (start[:, None] + extent[:, None] * steps) * size - 0.5  # in samples of the picture
 
-    rows, columns = places(top, tall, frames), places(left, wide, bands)
+    tallest = frames if lengths is None else lengths[:, None].to(top)
+    rows, columns = places(top, tall, frames, tallest), places(left, wide, bands, bands)
     padded = functional.pad(pictures, (1, 1, 1, 1), value=silence)
 
     def along(values: Tensor, at: Tensor, axis: int, count: int) -> Tensor:
@@ -83,10 +100,16 @@ def resize_crops(pictures: Tensor, top: Tensor, left: Tensor, tall: Tensor, wide
     return along(along(padded, rows, 1, frames), columns, 2, bands)
 
 
-def view(pictures: Tensor, config: ViewsConfig) -> Tensor:
-    """A random view of each picture (batch, frames, bands), of the same shape."""
+def view(pictures: Tensor, config: ViewsConfig, real: Tensor | None = None) -> Tensor:
+    """A random view of each picture (batch, frames, bands), of the same shape.
+
+    real : (batch, frames), True for the frames of each that are its sound, then False; None: all. The view of a short
+    clip is as long, and made of its sound alone.
+    """
     batch, frames, _ = pictures.shape
-    silence = -100.0 / SPREAD_DB - MIDDLE_DB / SPREAD_DB
+    lengths = None
+    if real is not None and not bool(real.all()):
+        pictures, lengths = silenced(pictures, real), real.sum(1).clamp_min(1)
 
     def draw(low: float, high: float) -> Tensor:
         return low + (high - low) * torch.rand(batch, device=pictures.device)
@@ -97,8 +120,8 @@ def view(pictures: Tensor, config: ViewsConfig) -> Tensor:
     if config.low < 1 or config.high > 1:
         tall, wide = draw(config.low, config.high), draw(config.low, config.high)
         top, left = (1 - tall) * draw(0, 1), (1 - wide) * draw(0, 1)
-        found = resize_crops(found, top, left, tall, wide, silence)
+        found = resize_crops(found, top, left, tall, wide, SILENCE, lengths)
     line = torch.linspace(0, 1, frames, device=pictures.device)
     first, last = draw(-config.tilt_db, config.tilt_db)[:, None], draw(-config.tilt_db, config.tilt_db)[:, None]
     change_db = first + (last - first) * line + draw(-config.gain_db, config.gain_db)[:, None]
-    return (found + change_db.unsqueeze(-1) / SPREAD_DB).clamp_min(silence)
+    return (found + change_db.unsqueeze(-1) / SPREAD_DB).clamp_min(SILENCE)

@@ -210,6 +210,10 @@ def test_mixed_labels_are_the_union() -> None:
     changed = (mixed - pictures).abs().amax((1, 2)) > 0
     assert bool((changed == both)[alone].all()) or bool(changed[alone].any())
     assert bool((masks | ~real).all())
+    torch.manual_seed(3)
+    torch.randn(40, 6, 4)
+    again, _, _ = mixed_up(torch.where(real.unsqueeze(-1), pictures, 9.0), real, labels, 0.5)
+    assert torch.equal(torch.where(masks.unsqueeze(-1), again, 0), torch.where(masks.unsqueeze(-1), mixed, 0))
 
 
 def test_what_cannot_be_is_refused() -> None:

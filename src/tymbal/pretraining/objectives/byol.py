@@ -73,7 +73,7 @@ class Byol(Objective):
         """See `Objective.loss`."""
         pictures, real, _ = batch
         with torch.no_grad():
-            first, second = view(pictures, self.config.views), view(pictures, self.config.views)
+            first, second = (view(pictures, self.config.views, real) for _ in range(2))
             wanted_first = self.teacher.network(first, real)
             wanted_second = self.teacher.network(second, real)
         there = regression(self.predictor(self.student(first, real)), wanted_second)

@@ -90,7 +90,7 @@ class Contrastive(Objective):
         pictures, real, _ = batch
         labels = need_labels(batch, self.name)
         with torch.no_grad():
-            views = torch.cat([view(pictures, self.config.views), view(pictures, self.config.views)])
+            views = torch.cat([view(pictures, self.config.views, real) for _ in range(2)])
             shared = (labels @ labels.T) > 0
             shared |= torch.eye(len(labels), dtype=torch.bool, device=labels.device)
         points = self.points(views, real.repeat(2, 1))

@@ -16,7 +16,7 @@ from torch.nn import functional
 from tymbal.encoders.pictures import PictureEncoder
 from tymbal.errors import ConfigError, DataError
 from tymbal.pretraining.objectives.contract import Objective, PictureBatch, masked_max, masked_mean, need_labels
-from tymbal.pretraining.views import ViewsConfig, mix_sounds, view
+from tymbal.pretraining.views import ViewsConfig, mix_sounds, silenced, view
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Multilabel(Objective):
         pictures, real, _ = batch
         with torch.no_grad():
             if config.views is not None:
-                pictures = view(pictures, ViewsConfig(**{**vars(config.views), "mixed": 0.0}))
+                pictures = view(pictures, ViewsConfig(**{**vars(config.views), "mixed": 0.0}), real)
             if config.mixup > 0:
                 pictures, real, labels = mixed_up(pictures, real, labels, config.mixup)
         return focal_loss(self.logits(pictures, real), labels, config.focal).mean()
@@ -89,7 +89,8 @@ def mixed_up(pictures: Tensor, real: Tensor, labels: Tensor, share: float) -> tu
     other = torch.randperm(count)
     portion = 0.2 + 0.6 * torch.rand(count, device=pictures.device)
     chosen = torch.rand(count, device=pictures.device) < share
-    both = mix_sounds(pictures, pictures[other], portion[:, None, None])
+    sounds = silenced(pictures, real)
+    both = mix_sounds(sounds, sounds[other], portion[:, None, None])
     return (
         torch.where(chosen[:, None, None], both, pictures),
         torch.where(chosen[:, None], real | real[other], real),

@@ -16,7 +16,7 @@ from torch.nn import functional
 from tymbal.encoders.pictures import PictureEncoder
 from tymbal.pretraining.masking import hidden_spans, stretch, token_pictures
 from tymbal.pretraining.objectives.contract import Objective, PictureBatch
-from tymbal.pretraining.views import mix_sounds
+from tymbal.pretraining.views import mix_sounds, silenced
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,8 @@ class RandomProjection(Objective):
             seen = pictures
             if config.mixed > 0:
                 portion = config.mixed * torch.rand(len(pictures), 1, 1, device=pictures.device)
-                seen = mix_sounds(pictures, pictures[torch.randperm(len(pictures))], portion)
+                sounds = silenced(pictures, real)
+                seen = mix_sounds(sounds, sounds[torch.randperm(len(pictures))], portion)
             noise = config.noise * torch.randn_like(pictures)
             seen = torch.where(stretch(hidden, stride, pictures.shape[1]).unsqueeze(-1), noise, seen)
         values, _ = self.frames(seen, real)
