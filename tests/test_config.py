@@ -51,6 +51,19 @@ def test_every_config_comes_back_from_its_file(tmp_path_factory: pytest.TempPath
     assert load(Outer, path) == config
 
 
+@dataclass(frozen=True)
+class Several:
+    by_name: dict[str, Inner] = field(default_factory=dict)
+
+
+def test_dataclasses_under_names_of_their_own_come_back(tmp_path: Path) -> None:
+    config = Several({"one": Inner(rate=1), "two": Inner(kind="pcen")})
+    (tmp_path / "config.toml").write_text(dumps(config))
+    assert load(Several, tmp_path / "config.toml") == config
+    with pytest.raises(ConfigError, match="unknown field 'rat' for Inner"):
+        from_plain(Several, {"by_name": {"one": {"rat": 1}}})
+
+
 def test_missing_fields_take_their_defaults_and_none_is_left_out() -> None:
     assert from_plain(Outer, {"name": "y"}) == Outer(name="y")
     assert "limit" not in dumps(Outer())

@@ -55,6 +55,10 @@ def _check_names(kind: Any, data: Any, where: object) -> None:
         for item in data:
             _check_names(kind, item, where)
         return
+    if typing.get_origin(kind) is dict and isinstance(data, dict):  # its keys are no fields
+        for value in data.values():
+            _check_names(typing.get_args(kind)[1], value, where)
+        return
     kinds = _dataclasses_in(kind)
     if not isinstance(data, dict) or len(kinds) != 1:  # of several, pydantic finds the one that fits
         return

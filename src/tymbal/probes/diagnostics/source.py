@@ -28,7 +28,8 @@ def is_run(path: str | Path) -> bool:
 
 
 def read_run(path: str | Path) -> Source:
-    """What the run.toml of a study's directory says. Raises DataError where it is damaged or lacks something."""
+    """What the run.toml of a study's directory says. Raises DataError where it is damaged or lacks something,
+    and for a run of fine-tuning."""
     file = Path(path) / RUN
     try:
         table = tomllib.loads(file.read_text(encoding="utf-8"))
@@ -38,6 +39,13 @@ def read_run(path: str | Path) -> Source:
     if lacking:
         raise DataError(f"it lacks {lacking[0]!r}", where=file, mend="Give the directory of a tymbal probe.")
     given = dict(table["study"])
+    if any(isinstance(probe, dict) and "mode" in probe for probe in given.get("probes", {}).values()):
+        raise DataError(
+            "this run trained its encoder: there are no features of it to diagnose",
+            where=path,
+            mend=f"Diagnose those of the frozen encoder: tymbal diagnose {table['store']} --corpus {table['corpus']} "
+            "-o OUT. Or run tymbal finetune --keep-encoder, and embed with one of its encoders.",
+        )
     given.setdefault("frames", None)  # TOML has no null: what was None is left out
     study = from_plain(StudyConfig, given, where=file)
     return Source(Path(table["corpus"]), Path(table["store"]), DiagnoseConfig.of_study(study))
