@@ -14,6 +14,7 @@ from tymbal.config import load
 from tymbal.encoders import load_encoder
 from tymbal.encoders.meltransformer import MelTransformer
 from tymbal.errors import ConfigError, UsageError
+from tymbal.jobs import only_writer
 from tymbal.pretraining import Recipe, SourceConfig, pretrain
 from tymbal.training import TrainingConfig
 
@@ -118,3 +119,8 @@ def test_a_batch_of_one_is_refused_where_clips_are_normalised_together(
         pretrain(recipe(crops=crops, training=training), tmp_path / "run", base=pictures)
     assert not (tmp_path / "run").exists()
     pretrain(recipe("autoencoding", crops=crops, training=training), tmp_path / "run", base=pictures)
+
+
+def test_two_runs_never_write_into_one_folder(pictures: Path, tmp_path: Path) -> None:
+    with only_writer(tmp_path / "run"), pytest.raises(UsageError, match="another process"):
+        pretrain(recipe(), tmp_path / "run", base=pictures)

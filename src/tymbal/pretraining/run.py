@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from tymbal.encoders import load_encoder, save_encoder
 from tymbal.encoders.pictures import PictureConfig, PictureEncoder
 from tymbal.encoders.registry import config_type, encoder_class
 from tymbal.errors import UsageError
-from tymbal.jobs import Progress
+from tymbal.jobs import Progress, only_writer
 from tymbal.jobs.atomic import write_json
 from tymbal.pretraining.crops import Crops, Source, labels_of, open_source
 from tymbal.pretraining.objectives import Objective, create_objective
@@ -72,6 +73,23 @@ def pretrain(
     for source in sources:
         _same_picture(source, objective)
     _large_enough(recipe, objective, 1 if parallel is None else parallel.size)
+    with only_writer(out) if parallel is None or parallel.rank == 0 else nullcontext():
+        return _trained(recipe, sources, labels, objective, crops, out, stop=stop, parallel=parallel, progress=progress)
+
+
+def _trained(
+    recipe: Recipe,
+    sources: list[Source],
+    labels: tuple[str, ...],
+    objective: Objective,
+    crops: Crops,
+    out: Path,
+    *,
+    stop: Callable[[int], bool] | None,
+    parallel: Parallel | None,
+    progress: Progress | None,
+) -> Pretrained:
+    """The stages one after the other, and what they leave in `out`."""
     _begin(recipe, sources, out)
     reports = []
     for name, trained, config in _stages(recipe, objective):
