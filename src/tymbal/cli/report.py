@@ -26,7 +26,7 @@ def report(
     Parameters
     ----------
     run
-        The directory that `tymbal probe`, `tymbal sweep` or `tymbal diagnose` wrote.
+        The directory that `tymbal probe`, `finetune`, `sweep` or `diagnose` wrote.
     out
         The page to write.
     corpus

@@ -49,3 +49,8 @@ def test_a_sweep_that_is_not_finished_is_told_so(copy: Path) -> None:
     (copy / "results.json").write_text('{"metric": "accuracy"}')
     with pytest.raises(DataError, match="not what a sweep leaves"):
         open_sweep(copy)
+
+
+def test_made_scenes_are_no_sweep_for_all_their_plan(copy: Path) -> None:
+    (copy / "corpus.toml").write_text("")
+    assert not is_sweep(copy)

@@ -47,7 +47,7 @@ class Sweep:
 
 def is_sweep(path: Path | str) -> bool:
     """Whether a folder holds a sweep, finished or not."""
-    return (Path(path) / PLAN).is_file()
+    return (Path(path) / PLAN).is_file() and not (Path(path) / "corpus.toml").is_file()  # made scenes have a plan too
 
 
 def open_sweep(path: Path | str) -> Sweep:
