@@ -59,7 +59,9 @@ def test_the_head_goes_first_and_leaves_the_encoder_as_it_was(pictures: Path, tm
     first = pretrain(recipe("byol"), tmp_path / "ssl", base=pictures)
     assert first.path is not None
     start = load_encoder(first.path).state_dict()
-    asked = recipe("multilabel", encoder=str(first.path), head_epochs=2)
+    asked = recipe("multilabel", encoder=str(first.path), encoder_config={}, head_epochs=2)
+    with pytest.raises(UsageError, match=r"encoder_config is .*holds its own"):
+        pretrain(replace(asked, encoder_config={"blocks": 4}), tmp_path / "post", base=pictures)
     seen: list[bool] = []
 
     def stop(step: int) -> bool:

@@ -20,7 +20,7 @@ class Recipe:
     encoder : its name ("melcnn", "meltransformer"), or the file of one to go on from.
     objective : its name.
     sources : stores of pictures, with weights.
-    encoder_config, objective_config : fields of their dataclasses.
+    encoder_config, objective_config : fields of their dataclasses; an encoder from a file has its own.
     crop_s : seconds of a crop, at the pictures' nominal hop.
     crops : examples in an epoch.
     head_epochs : epochs for which only what is not the encoder is trained, before the whole is (post-training).
@@ -49,3 +49,5 @@ class Recipe:
         yield "crop_s", 0 < self.crop_s < float("inf"), "seconds above 0"
         yield "crops", self.crops >= 1, "1 or more"
         yield "head_epochs", self.head_epochs >= 0, "0 or more"
+        own = self.encoder.endswith(".safetensors")
+        yield "encoder_config", not (own and self.encoder_config), "nothing: the encoder's file holds its own"
