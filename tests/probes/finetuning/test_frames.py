@@ -1,10 +1,15 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 
+from tymbal.encoders.windows import SoundWindow
+from tymbal.features.pooling import pool_event
 from tymbal.probes import pooling
-from tymbal.probes.finetuning.frames import common_axis, time_statistics
+from tymbal.probes.finetuning.frames import common_axis, pooling_matrices, time_statistics
+from tymbal.probes.finetuning.sounds import Heard
+from tymbal.units import FrameGrid
 
 
 def ragged(dim: int, rows: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -43,3 +48,16 @@ def test_layers_meet_on_the_axis_of_frozen_features() -> None:
     )
     np.testing.assert_allclose(found.numpy(), np.concatenate(expected, axis=2), atol=1e-6)
     assert np.array_equal(mask.numpy(), np.arange(length)[None] < wanted[:, None])
+
+
+@pytest.mark.parametrize("bins", [7, 2000])
+def test_a_long_event_is_pooled_like_frozen_features_a_few_columns_at_a_time(
+    bins: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count, made, eye = 1100, [], np.eye
+    monkeypatch.setattr(np, "eye", lambda *given, **rest: made.append(given) or eye(*given, **rest))
+    heard = Heard(np.zeros(count * 10, np.float32), SoundWindow(0, count * 10, 0, count * 10, True), 1000, 0.0, 11.0)
+    (found,) = pooling_matrices(FrameGrid(0.01, 0.005, 0.01), [heard], [count], bins)
+    whole, mask = pool_event(eye(count, dtype=np.float32), 0.005 + 0.01 * np.arange(count), 0.0, 11.0, bins)
+    np.testing.assert_array_equal(found, whole[mask])
+    assert max(columns for _, columns, _ in made) < count / 4

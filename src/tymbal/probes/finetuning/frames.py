@@ -22,6 +22,7 @@ from tymbal.probes.pooling import to_common_axis
 from tymbal.units import FrameGrid
 
 Array = NDArray[np.float32]
+_COLUMNS = 256  # of the identity, pooled at a time
 
 
 def pooling_matrices(grid: FrameGrid, windows: Sequence[Heard], real: Sequence[int], bins: int | None) -> list[Array]:
@@ -41,10 +42,7 @@ def pooling_matrices(grid: FrameGrid, windows: Sequence[Heard], real: Sequence[i
         found = _nearest(grid, windows, real)
     parts = [part for part, _ in found]
     centers = np.concatenate([own for _, own in found])
-    whole = np.eye(len(centers), dtype=np.float32)
-    if bins is not None:
-        whole, mask = pool_event(whole, centers, windows[0].onset_s, windows[0].offset_s, bins)
-        whole = whole[mask]
+    whole = _pooled(centers, windows[0], bins)
     matrices, used = [], 0
     for part, count in zip(parts, real, strict=True):
         matrix = np.zeros((len(whole), count), dtype=np.float32)
@@ -53,6 +51,20 @@ def pooling_matrices(grid: FrameGrid, windows: Sequence[Heard], real: Sequence[i
         matrices.append(matrix)
         used += own
     return matrices
+
+
+def _pooled(centers: Centers, event: Heard, bins: int | None) -> Array:
+    """The matrix (rows, frames) of `pool_event`; a few columns of the identity at a time, which as a whole would be the
+    square of the frames."""
+    count = len(centers)
+    if bins is None:
+        return np.eye(count, dtype=np.float32)
+    parts = []
+    for start in range(0, count, _COLUMNS):
+        columns = np.eye(count, min(_COLUMNS, count - start), -start, dtype=np.float32)
+        rows, mask = pool_event(columns, centers, event.onset_s, event.offset_s, bins)
+        parts.append(rows[mask])
+    return np.concatenate(parts, axis=1)
 
 
 def _nearest(grid: FrameGrid, windows: Sequence[Heard], real: Sequence[int]) -> list[tuple[slice, Centers]]:
