@@ -10,6 +10,7 @@ import soundfile
 import torch
 from tests.pretraining.conftest import PICTURE
 
+import tymbal
 from tymbal.corpus.indexing import index
 from tymbal.encoders import create_encoder
 from tymbal.errors import DataError
@@ -127,3 +128,19 @@ def test_recordings_without_labels_can_be_chosen_by_their_corpus(pictures: Path)
         opened(pictures, where="recording=3.wav", corpus="bare")
     source = open_source(SourceConfig("store", corpus="bare", where="recording=3.wav"), pictures, labelled=False)
     assert [recording for recording, _ in source.keys] == ["3.wav"]
+
+
+def test_labels_of_other_recordings_are_no_classes(pictures: Path, tmp_path: Path) -> None:
+    corpus = tymbal.index(
+        pictures / "sounds", out=tmp_path / "corpus", annotations=[_with_third(pictures, tmp_path)], workers=1
+    )
+    assert set(corpus.events["label"]) == {"high", "low", "third"}
+    config = SourceConfig(store=str(pictures / "store"), corpus=str(tmp_path / "corpus"), where="recording=3.wav")
+    assert labels_of([open_source(config, Path())]) == ("high", "low")
+
+
+def _with_third(pictures: Path, folder: Path) -> Path:
+    """The events, and one of a third label in a recording that is not chosen."""
+    text = (pictures / "events.csv").read_text().rstrip() + "\n5.wav,1.8,1.9,third\n"
+    (folder / "events.csv").write_text(text)
+    return folder / "events.csv"

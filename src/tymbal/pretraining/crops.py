@@ -122,6 +122,9 @@ def _label(source: Source, corpus: Corpus) -> None:
     """Labels of the recordings, by the column named when indexing, and where on which unit each has its middle."""
     table = corpus.examples(corpus.default_label or "label")
     columns = ("recording", "channel", "onset_s", "offset_s", "label")
+    table = table.filter(
+        pl.col("recording").is_in({recording for recording, _ in source.keys})
+    )  # `where` holds here too
     for recording, channel, onset_s, offset_s, label in table.select(columns).iter_rows():
         onset_s, offset_s = (-np.inf, np.inf) if onset_s is None else (onset_s, offset_s)
         source.events.setdefault(recording, []).append(Span(onset_s, offset_s, label, channel))
