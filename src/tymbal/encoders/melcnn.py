@@ -1,6 +1,6 @@
 """A small residual CNN on mel pictures, for recordings of any rate; every layer is local, so it streams exactly.
 
-After He et al. 2015 (1512.03385), with strides that keep 40 ms frames and halve the bands five times.
+After He et al. 2015 (1512.03385), with strides that keep 40 ms frames and halve the bands four times.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ class MelCnnConfig:
     def __post_init__(self) -> None:
         if len(self.channels) != len(STAGE_STRIDES) or min(self.channels) < 1 or self.blocks < 1:
             raise ConfigError(
-                f"channels {self.channels}, {self.blocks} blocks", where="MelCnnConfig", allowed="four stages, 1 block"
+                f"channels {self.channels}, {self.blocks} blocks",
+                where="MelCnnConfig",
+                allowed="four stages of 1 channel or more, 1 block or more",
             )
 
 

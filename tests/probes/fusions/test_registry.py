@@ -108,20 +108,3 @@ def test_the_router_records_every_head() -> None:
 )
 def test_stages_leave_what_divides_the_width(layers: int, width: int, left: list[int]) -> None:
     assert stages(layers, width, kernel=5, stride=3) == left
-
-
-def test_probes_saved_before_fusions_had_names_still_load(tmp_path) -> None:
-    """The default fusion is the one they used, under the same names of tensors."""
-    from tymbal.training import read_tensors, write_tensors
-
-    examples, labels, groups = make_examples()
-    probe = Probe(head="attention", dim=8, training=QUICK).fit(examples, labels, groups=groups)
-    tensors, state = read_tensors(probe.save(tmp_path / "new"), mend="")
-    assert {name for name in tensors if name.startswith("fusion.")} == {
-        "fusion.center", "fusion.scale", "fusion.weighting.raw", "fusion.adapters.0.weight", "fusion.adapters.0.bias",
-        "fusion.adapters.1.weight", "fusion.adapters.1.bias",
-    }  # fmt: skip
-    del state["config"]["fusion"], state["config"]["fusion_options"]
-    tensors["fusion.logits"] = 8 * tensors.pop("fusion.weighting.raw")  # layer weights had no multiplier then
-    write_tensors(tmp_path / "old", tensors, state)
-    assert np.array_equal(Probe.load(tmp_path / "old").predict_proba(examples), probe.predict_proba(examples))

@@ -49,12 +49,6 @@ class Fusion(nn.Module):
         weights = self.weights()
         return {"layer_weights": None if weights is None else weights.detach().tolist()}
 
-    def _load_from_state_dict(self, state: dict[str, Any], prefix: str, *rest: Any) -> None:
-        """Probes saved before layer weights had a multiplier hold their logits as they are."""
-        if (old := state.pop(f"{prefix}logits", None)) is not None:
-            state[f"{prefix}weighting.raw"] = old.flatten() / self.weighting.multiplier  # type: ignore[union-attr]
-        super()._load_from_state_dict(state, prefix, *rest)
-
     def filled(self, values: Tensor) -> Tensor:
         """Values with the mean in place of what is not finite (zero where nothing is standardised)."""
         # One sum tells: copying values that are fine would cost more than all that follows.
