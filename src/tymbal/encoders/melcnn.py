@@ -1,6 +1,6 @@
 """A small residual CNN on mel pictures, for recordings of any rate; every layer is local, so it streams exactly.
 
-After He et al. 2015 (1512.03385), with strides that keep 40 ms frames and halve the bands four times.
+After He et al. 2015 (1512.03385), with strides that keep 40 ms frames and halve the bands five times.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from tymbal.errors import ConfigError
 from tymbal.units import FrameGrid
 
 # Time and band strides of the stem and of the first block of every stage.
-STEM_STRIDE, STAGE_STRIDES = (1, 2), ((1, 1), (2, 2), (2, 2), (1, 2))
+STEM_STRIDE, STAGE_STRIDES = (2, 2), ((1, 2), (2, 2), (1, 2), (1, 2))
 
 
 @dataclass(frozen=True)
 class MelCnnConfig:
     """Channels of the four stages, blocks in each, and the picture."""
 
-    channels: tuple[int, ...] = (24, 48, 96, 192)
+    channels: tuple[int, ...] = (32, 64, 128, 192)
     blocks: int = 2
     picture: PictureConfig = field(default_factory=PictureConfig)
 
@@ -82,11 +82,11 @@ class MelCnn(PictureEncoder):
     def tiny(cls) -> MelCnn:
         """Four blocks of few channels on 16 bands, for tests."""
         picture = PictureConfig(bands=16, high_hz=4000.0)
-        return cls(MelCnnConfig(channels=(4, 4, 6, 8), blocks=1, picture=picture))
+        return cls(MelCnnConfig(channels=(6, 6, 6, 8), blocks=1, picture=picture))
 
     def specifications(self, grid: FrameGrid) -> tuple[LayerSpec, ...]:
         """Layers on their grids; a 3×3 convolution adds two of its input's hops to what a frame sees."""
-        bands, hops = -(-self.config.picture.bands // STEM_STRIDE[1]), 1
+        hops, bands = STEM_STRIDE[0], -(-self.config.picture.bands // STEM_STRIDE[1])
         seen_s = grid.receptive_s + 2 * grid.hop_s
 
         def spec(name: str, channels: int) -> LayerSpec:
@@ -105,8 +105,10 @@ class MelCnn(PictureEncoder):
     def look(self, picture: Tensor, real: Tensor) -> dict[str, LayerOutput]:
         """See `PictureEncoder.look`."""
         x = torch.where(real.unsqueeze(-1), picture, 0.0).unsqueeze(1)
+        real = real[:, :: STEM_STRIDE[0]]
         keep = real[:, None, :, None].to(x)
-        x = torch.relu(self.stem_norm(self.stem(x))) * keep
+        # Channels last, for the following convolutions are up to a quarter faster so.
+        x = (torch.relu(self.stem_norm(self.stem(x))) * keep).contiguous(memory_format=torch.channels_last)
         found = {"stem": LayerOutput(x.permute(0, 2, 3, 1), real)}
         for number, block in enumerate(self.blocks):
             assert isinstance(block, ResidualBlock)
