@@ -1,0 +1,137 @@
+"""Boxes: what a detector says, as columns of arrays, and which of them overlap in time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tymbal.errors import DataError
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+UNKNOWN = -1  # the label of a box that is an event of no known class
+
+
+@dataclass(frozen=True)
+class Boxes:
+    """n boxes on one clock.
+
+    Attributes
+    ----------
+    onset_s, offset_s : float64 (n,), seconds.
+    score : float64 (n,), 0–1.
+    label : int64 (n,), number of the class; `UNKNOWN` where it is none of them.
+    low_hz, high_hz : float64 (n,); NaN where a box has no bounds in frequency.
+    """
+
+    onset_s: Floats
+    offset_s: Floats
+    score: Floats
+    label: Ints
+    low_hz: Floats
+    high_hz: Floats
+
+    def __post_init__(self) -> None:
+        lengths = {each.name: getattr(self, each.name).shape for each in fields(self)}
+        if len(set(lengths.values())) != 1 or self.onset_s.ndim != 1:
+            raise DataError(f"columns of shapes {lengths}", where="Boxes", allowed="one dimension, equal lengths")
+
+    @classmethod
+    def make(
+        cls,
+        onset_s: object,
+        offset_s: object,
+        *,
+        score: object = None,
+        label: object = None,
+        low_hz: object = None,
+        high_hz: object = None,
+    ) -> Boxes:
+        """Boxes of anything array-like; scores of 1, class 0 and no bounds in frequency where nothing is given."""
+        onsets = np.asarray(onset_s, dtype=np.float64).reshape(-1)
+
+        def column(given: object, otherwise: float) -> Floats:
+            return np.full(len(onsets), otherwise) if given is None else np.asarray(given, dtype=np.float64).reshape(-1)
+
+        labels = np.zeros(len(onsets), dtype=np.int64) if label is None else np.asarray(label, dtype=np.int64)
+        return cls(
+            onsets,
+            column(offset_s, 0.0),
+            column(score, 1.0),
+            labels.reshape(-1),
+            column(low_hz, np.nan),
+            column(high_hz, np.nan),
+        )
+
+    @classmethod
+    def none(cls) -> Boxes:
+        """No boxes."""
+        return cls.make([], [])
+
+    @classmethod
+    def join(cls, parts: Sequence[Boxes]) -> Boxes:
+        """The boxes of all parts, one part after the other."""
+        if not parts:
+            return cls.none()
+        return cls(*(np.concatenate([getattr(part, each.name) for part in parts]) for each in fields(cls)))
+
+    def __len__(self) -> int:
+        return len(self.onset_s)
+
+    def take(self, rows: NDArray[np.generic]) -> Boxes:
+        """The boxes at `rows`: numbers in any order, or a mask."""
+        return Boxes(*(getattr(self, each.name)[rows] for each in fields(self)))
+
+    def sorted(self) -> Boxes:
+        """In order of onset, then offset, then class, then falling score: one order whatever it was before."""
+        return self.take(np.lexsort((-self.score, self.label, self.offset_s, self.onset_s)))
+
+    def rescored(self, score: Floats) -> Boxes:
+        """The same boxes with other scores."""
+        return Boxes(self.onset_s, self.offset_s, score, self.label, self.low_hz, self.high_hz)
+
+
+def overlapping(a: Boxes, b: Boxes, *, above: float = 0.0) -> tuple[Ints, Ints, Floats]:
+    """All pairs (row of a, row of b, IoU in time) whose intersection over union is above `above`, by a, then b.
+
+    Sorted windows: candidates of a box begin before its offset, and after its onset less the longest box of `b`.
+    Boxes of `b` are taken in groups of like duration, so that one long box does not widen every window.
+    """
+    firsts, seconds = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+    if len(a) and len(b):
+        lengths = np.maximum(b.offset_s - b.onset_s, 1e-9)
+        group = np.floor(np.log2(lengths)).astype(np.int64)
+        for number in np.unique(group):
+            rows = np.flatnonzero(group == number)
+            rows = rows[np.argsort(b.onset_s[rows], kind="stable")]
+            onsets = b.onset_s[rows]
+            low = np.searchsorted(onsets, a.onset_s - lengths[rows].max(), side="left")
+            high = np.maximum(np.searchsorted(onsets, a.offset_s, side="left"), low)
+            counts = high - low
+            starts = np.repeat(low - np.concatenate([[0], np.cumsum(counts)[:-1]]), counts)
+            firsts.append(np.repeat(np.arange(len(a)), counts))
+            seconds.append(rows[np.arange(counts.sum()) + starts])
+    first, second = np.concatenate(firsts), np.concatenate(seconds)
+    shared = np.minimum(a.offset_s[first], b.offset_s[second]) - np.maximum(a.onset_s[first], b.onset_s[second])
+    both = (a.offset_s - a.onset_s)[first] + (b.offset_s - b.onset_s)[second]
+    kept = np.flatnonzero(shared > 0)
+    shared, union = shared[kept], both[kept] - shared[kept]
+    iou = shared / union
+    kept, iou = kept[iou > above], iou[iou > above]
+    order = np.lexsort((second[kept], first[kept]))
+    return first[kept][order], second[kept][order], iou[order]
+
+
+def components(count: int, first: Ints, second: Ints) -> Iterator[Ints]:
+    """Rows of every connected component of two or more among `count` nodes with edges (first, second)."""
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    _, named = connected_components(coo_matrix((np.ones(len(first)), (first, second)), shape=(count, count)), False)
+    order = np.argsort(named, kind="stable")
+    for members in np.split(order, np.flatnonzero(np.diff(named[order])) + 1):
+        if len(members) > 1:
+            yield members

@@ -1,0 +1,73 @@
+"""Slow twins of detection: every event, frame and pair of boxes one by one, in float64."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+Box = tuple[float, float]
+
+
+def iou(a: Box, b: Box) -> float:
+    """Intersection over union of two intervals."""
+    shared = min(a[1], b[1]) - max(a[0], b[0])
+    return 0.0 if shared <= 0 else shared / (a[1] - a[0] + b[1] - b[0] - shared)
+
+
+def pairs(a: list[Box], b: list[Box], above: float) -> list[tuple[int, int]]:
+    """Every pair of one box each whose IoU is above a bound."""
+    return [(i, j) for i, x in enumerate(a) for j, y in enumerate(b) if iou(x, y) > above]
+
+
+def heat(frame: list[int], duration: list[float], frames: int, spread: float, most: float) -> list[float]:
+    """The heatmap of one slot: the highest of the events' peaks, cut 3.5 standard deviations away."""
+    found = []
+    for at in range(frames):
+        value = 0.0
+        for peak, frames_long in zip(frame, duration, strict=True):
+            sigma = min(frames_long * spread, most)
+            if at == peak or abs(at - peak) <= 3.5 * sigma:
+                value = max(value, math.exp(-0.5 * ((at - peak) / max(sigma, 1e-3)) ** 2))
+        found.append(value)
+    return found
+
+
+def hard(boxes: list[Box], score: list[float], label: list[int], above: float) -> list[int]:
+    """Rows that are left when the best box in turn drops those of its class that overlap it too much."""
+    left, kept = list(range(len(boxes))), []
+    while left:
+        best = max(left, key=lambda row: (score[row], -row))
+        kept.append(best)
+        left = [
+            row
+            for row in left
+            if row != best and not (label[row] == label[best] and iou(boxes[row], boxes[best]) > above)
+        ]
+    return sorted(kept)
+
+
+def soft(boxes: list[Box], score: list[float], label: list[int]) -> list[float]:
+    """Scores after Gaussian soft suppression within a class, the best remaining box first."""
+    found, left = list(score), list(range(len(boxes)))
+    while left:
+        best = max(left, key=lambda row: (found[row], -row))
+        left.remove(best)
+        for row in left:
+            if label[row] == label[best]:
+                found[row] *= math.exp(-(iou(boxes[row], boxes[best]) ** 2) / 0.5)
+    return found
+
+
+def best_assignment(a: list[Box], b: list[Box], above: float) -> float:
+    """The largest sum of IoU over pairs of boxes, each box in one pair at most: every way is tried."""
+    if len(a) > len(b):
+        a, b = b, a
+    padded = [*range(len(b)), *([-1] * len(a))]
+    best = 0.0
+    for chosen in set(itertools.permutations(padded, len(a))):
+        total = 0.0
+        for row, column in enumerate(chosen):
+            found = iou(a[row], b[column]) if column >= 0 else 0.0
+            total += found if found > above else 0.0
+        best = max(best, total)
+    return best
