@@ -75,6 +75,25 @@ def test_export_writes_a_graph_that_is_an_encoder(
     assert [layer["name"] for layer in found["layers"]] == ["embedding", "block0", "block1"]  # type: ignore[attr-defined]
 
 
+def test_published_with_a_card_and_checked_by_whoever_gets_it(
+    weights: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    facts, out = tmp_path / "facts.toml", str(tmp_path / "out")
+    facts.write_text('about = "For tests."\nlicence = "MIT"\n[[data]]\nname = "none"\nlicence = "CC0-1.0"\nhours = 1\n')
+    assert main(["encoders", "publish", weights, "-o", out, "--facts", str(facts)]) == 0
+    told = capsys.readouterr()
+    assert "encoder.selftest.safetensors" in told.out
+    assert "not stated, and the card says so: authors, training, cost, scores, limits" in told.err
+    assert "| none | CC0-1.0 | 1 |" in (tmp_path / "out" / "README.md").read_text()
+    assert main(["encoders", "check", out, "--window", "1.6"]) == 0
+    assert "kept    published: 4 files have the hashes" in capsys.readouterr().out
+    assert main(["encoders", "describe", out]) == 0
+    assert "licence: MIT" in capsys.readouterr().out
+    (tmp_path / "out" / "README.md").write_text("something else")
+    assert main(["encoders", "check", out]) == 3
+    assert "README.md: its SHA-256 is" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("tokens", "code", "told"),
     [

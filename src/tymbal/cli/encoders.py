@@ -1,4 +1,4 @@
-"""`tymbal encoders`: what there is, what one gives, whether it is sound here, and export to ONNX."""
+"""`tymbal encoders`: what there is, what one gives, whether it is sound here, export to ONNX, publishing."""
 
 from __future__ import annotations
 
@@ -16,26 +16,36 @@ if TYPE_CHECKING:
 
 
 def encoders(
-    action: Literal["list", "describe", "check", "export"],
+    action: Literal["list", "describe", "check", "export", "publish"],
     name: str | None = None,
     *,
     onnx: Path | None = None,
+    out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None,
+    facts: Path | None = None,
+    strict: Annotated[bool, Parameter(negative="")] = False,
     rate: int | None = None,
     window: float = 10.0,
     segments: Annotated[int, Parameter(show=False)] = 3,
     quiet: Quiet = False,
     json: Json = False,
 ) -> int:
-    """List encoders, describe one, check that it is sound on this machine, or export it to ONNX.
+    """List encoders, describe one, check that it is sound on this machine, export it to ONNX, or publish it.
 
     Parameters
     ----------
     action
-        List, describe, check or export.
+        List, describe, check, export or publish.
     name
-        A registered name, a known checkpoint, a file of weights, hf:owner/name, or onnx:FILE.
+        A registered name, a known checkpoint, a file of weights or its folder, hf:owner/name, or onnx:FILE.
     onnx
         The file that export writes; front end included, every layer an output.
+    out
+        The new folder that publish writes: weights, settings, labels, card, hashes, reference outputs.
+    facts
+        A TOML file with what only you know, for the card: about, licence, authors, [[data]], training, cost,
+        [[scores]], limits. What it leaves out stands on the card as not stated.
+    strict
+        Do not publish where anything is not stated.
     rate
         Sample rate in Hz for encoders that take any; 32000 if left out.
     window
@@ -49,18 +59,21 @@ def encoders(
         return _describe(name, rate, json)
     if action == "export" and onnx is None:
         raise UsageError("encoders export needs --onnx FILE", mend=f"Say: tymbal encoders export {name} --onnx FILE")
-    encoder, notes = _opened(name, rate)
+    if action == "publish":
+        return _publish(name, out, facts, strict, rate, json)
+    encoder, notes, verified = _opened(name, rate)
     if onnx is None or action == "check":
-        return _check(encoder, notes, window, segments, quiet, json)
+        return _check(encoder, notes, verified, window, segments, quiet, json)
     return _export(encoder, notes, onnx, window, json)
 
 
-def _opened(name: str, rate: int | None) -> tuple[Encoder, tuple[str, ...]]:
+def _opened(name: str, rate: int | None) -> tuple[Encoder, tuple[str, ...], str]:
+    """The encoder, notes on it, and what was checked while it was loaded, if anything."""
     from tymbal.encoders.overview import NATIVE_RATE_HZ
     from tymbal.encoders.source import bind_rate, open_encoder
 
     opened = open_encoder(name, random_weights=None)
-    return bind_rate(opened.encoder, rate, NATIVE_RATE_HZ), opened.notes
+    return bind_rate(opened.encoder, rate, NATIVE_RATE_HZ), opened.notes, opened.verified
 
 
 def _list(json: bool) -> int:
@@ -139,14 +152,18 @@ def _threads(count: int) -> str:
     return "1 thread" if count == 1 else f"{count} threads"
 
 
-def _check(encoder: Encoder, notes: tuple[str, ...], window: float, segments: int, quiet: bool, json: bool) -> int:
+def _check(
+    encoder: Encoder, notes: tuple[str, ...], verified: str, window: float, segments: int, quiet: bool, json: bool
+) -> int:
     from tymbal.encoders.check import check_encoder
 
     tell = (lambda step: None) if quiet or json else (lambda step: say(f"checking {encoder.name}: {step}"))
     found = check_encoder(encoder, segment_s=window, segments=segments, told=tell)
     if json:
-        say_json({"found": found, "notes": notes, "sound": found.sound})
+        say_json({"found": found, "notes": notes, "verified": verified or None, "sound": found.sound})
     elif not quiet:
+        if verified:
+            say(f"kept    published: {verified}", result=True)
         _tell(found, notes)
     if not found.sound:
         raise EncoderError(
@@ -218,4 +235,30 @@ def _export(encoder: Encoder, notes: tuple[str, ...], onnx: Path, window: float,
         f"onnxruntime differs by at most {worst:.1e} of a layer's largest value; use it as onnx:{found.path}",
         result=True,
     )
+    return EXIT_OK
+
+
+def _publish(name: str, out: Path | None, facts: Path | None, strict: bool, rate: int | None, json: bool) -> int:
+    from tymbal.config import load
+    from tymbal.encoders.card import CardFacts
+    from tymbal.encoders.publishing import publish
+
+    if out is None:
+        raise UsageError("encoders publish needs -o FOLDER", mend=f"Say: tymbal encoders publish {name} -o FOLDER")
+    stated = load(CardFacts, facts) if facts is not None else None
+    found = publish(name, out, facts=stated, strict=strict, sample_rate_hz=rate)
+    if json:
+        say_json(found)
+        return EXIT_OK
+    for note in found.notes:
+        say(f"note: {note}")
+    size = sum(found.files.values()) / 1e6
+    say(
+        f"{found.encoder} in {found.path}: {len(found.files)} files, {size:.1f} MB: {', '.join(found.files)}",
+        result=True,
+    )
+    say(f"loaded again: {found.self_test}", result=True)
+    if found.not_stated:
+        say(f"not stated, and the card says so: {', '.join(found.not_stated)}; state them: --facts FACTS.toml")
+    say(f"whoever gets it checks it so: tymbal encoders check {found.path}")
     return EXIT_OK

@@ -135,22 +135,27 @@ def describe(source: str, *, sample_rate_hz: int | None = None) -> Description:
         described_at_hz=rate,
         parameters=_parameters(encoder),
         batching=encoder.batching,
-        licence=opened.known.licence if opened.known else _licence(opened.origin),
-        layers=tuple(
-            LayerRow(
-                spec.name,
-                spec.dim,
-                spec.bands,
-                1000 * spec.grid.hop_s,
-                1 / spec.grid.hop_s,
-                _milliseconds(spec.grid.receptive_s),
-                spec.local,
-            )
-            for spec in encoder.layers
-        ),
+        licence=opened.licence or _licence(opened.origin),
+        layers=layer_rows(encoder),
         checkpoints=tuple(entry for entry in KNOWN if entry.encoder == encoder.name),
         real_time=speed,
         threads=torch.get_num_threads(),
+    )
+
+
+def layer_rows(encoder: Encoder) -> tuple[LayerRow, ...]:
+    """One row a layer, of an encoder that is bound to a rate."""
+    return tuple(
+        LayerRow(
+            spec.name,
+            spec.dim,
+            spec.bands,
+            1000 * spec.grid.hop_s,
+            1 / spec.grid.hop_s,
+            _milliseconds(spec.grid.receptive_s),
+            spec.local,
+        )
+        for spec in encoder.layers
     )
 
 

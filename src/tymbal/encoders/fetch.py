@@ -7,7 +7,6 @@ resumes broken downloads; offline there is one clear error at once that says whe
 from __future__ import annotations
 
 import difflib
-import hashlib
 import importlib
 import os
 import re
@@ -19,6 +18,7 @@ from urllib.parse import urlsplit
 
 from tymbal.encoders.known import BY_FILE, BY_NAME, BY_REPOSITORY, KnownCheckpoint
 from tymbal.encoders.registry import ENCODERS
+from tymbal.encoders.sums import OWN_WEIGHTS, sha256
 from tymbal.errors import EncoderError, require
 
 WEIGHTS_VARIABLE = "TYMBAL_WEIGHTS"
@@ -153,6 +153,8 @@ class _UnreachableError(OSError):
 
 def _only_weights(hub: Any, repository: str, revision: str | None, endpoint: str | None) -> str:
     names = hub.HfApi(endpoint=endpoint).list_repo_files(repository, revision=revision)
+    if OWN_WEIGHTS in names:  # a folder of `tymbal encoders publish`: reference outputs stand beside them
+        return OWN_WEIGHTS
     weights = sorted(name for name in names if name.endswith((".safetensors", ".onnx")))
     if len(weights) != 1:
         raise EncoderError(
@@ -208,14 +210,11 @@ def _check_hash(path: Path, known: KnownCheckpoint | None) -> None:
     expected = known.sha256 if known and known.sha256 else content.name
     if not re.fullmatch(r"[0-9a-f]{64}", expected):
         return
-    found = hashlib.sha256()
-    with open(content, "rb") as file:
-        while block := file.read(1 << 22):
-            found.update(block)
-    if found.hexdigest() != expected:
+    found = sha256(content)
+    if found != expected:
         content.unlink()
         raise EncoderError(
-            f"the file's SHA-256 is {found.hexdigest()[:16]}…, expected {expected[:16]}…",
+            f"the file's SHA-256 is {found[:16]}…, expected {expected[:16]}…",
             where=path,
             mend="It was removed; fetch it again. If that fails too, the source does not hold the published file.",
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -15,6 +15,9 @@ from tymbal.encoders.registry import ENCODERS, create_encoder
 from tymbal.encoders.runtime import Precision, Runtime, with_runtime
 from tymbal.errors import EncoderError, UsageError
 
+if TYPE_CHECKING:
+    from tymbal.encoders.loading import Loaded
+
 ONNX = "onnx:"
 
 
@@ -22,13 +25,29 @@ ONNX = "onnx:"
 class Opened:
     """An encoder and where it came from; `notes` are sentences that a user should read before trusting it.
 
-    `known` is what is known about its weights, None where they are no published ones.
+    `known` is what is known about its weights, None where they are no published ones; `loaded` what else stood with
+    them in a file, None where there was no file or it is a graph.
     """
 
     encoder: Encoder
     origin: str
     notes: tuple[str, ...] = ()
     known: KnownCheckpoint | None = None
+    loaded: Loaded | None = None
+
+    @property
+    def licence(self) -> str | None:
+        """Of the weights, as far as it is stated."""
+        stated = self.loaded.metadata.get("licence") if self.loaded is not None else None
+        return self.known.licence if self.known is not None else stated
+
+    @property
+    def verified(self) -> str:
+        """What was compared while it was loaded, in words; empty where its file brings nothing to compare."""
+        facts = self.loaded.metadata if self.loaded is not None else {}
+        told, files = facts.get("self_test", "none stored"), facts.get("files_checked", 0)
+        hashes = f"{files} files have the hashes they were published with; " if files else ""
+        return "" if told == "none stored" else f"{hashes}reference outputs {told}"
 
 
 def open_encoder(
@@ -91,7 +110,7 @@ def _open(text: str, random_weights: bool | None, config: dict[str, Any]) -> Ope
         notes.append(f"{len(loaded.unexpected)} keys of the file are unknown here and were left out: {some}")
     if loaded.metadata.get("assumed"):
         notes.append(f"the file does not state {', '.join(loaded.metadata['assumed'])}: defaults stand")
-    return Opened(loaded.encoder, str(located.path), tuple(notes), known)
+    return Opened(loaded.encoder, str(located.path), tuple(notes), known, loaded)
 
 
 def _onnx(path: Path, config: dict[str, Any]) -> Opened:

@@ -15,9 +15,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from tymbal.encoders.sums import OWN_WEIGHTS
 from tymbal.errors import EncoderError
 
-WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
+WEIGHT_FILES = (OWN_WEIGHTS, "model.safetensors", "pytorch_model.bin")
 STATE_SECTIONS = ("model", "state_dict", "model_state_dict", "weights")
 FACT_SECTIONS = ("cfg", "config", "args", "hyper_parameters", "hparams", "model_config", "metadata")
 # Where facts nest: fairseq's cfg, avex's model specifications, feature extractor files.

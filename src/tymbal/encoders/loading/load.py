@@ -12,25 +12,18 @@ import torch
 from torch import Tensor
 
 from tymbal.encoders.contract import Encoder
+from tymbal.encoders.loading.classifier import Classifier, read_classifier
 from tymbal.encoders.loading.container import Container, read_container
 from tymbal.encoders.loading.labels import read_labels
 from tymbal.encoders.loading.layout import Layout, Rule, State
 from tymbal.encoders.loading.layouts import LAYOUTS
 from tymbal.encoders.loading.looks import looks_like
 from tymbal.encoders.loading.selftest import PREFIX, run_selftest, stored_selftest
+from tymbal.encoders.sums import OWN_WEIGHTS, SUMS, check_sums
 from tymbal.encoders.transformers import load_folder, wrapper_for
 from tymbal.errors import EncoderError
 
 CONSTANT_TOLERANCE = 1e-3  # of a constant's largest value: published files hold them in float32, some rounded
-
-
-@dataclass(frozen=True)
-class Classifier:
-    """A linear head: weight (classes, dim) and bias (classes,); `hidden`, if any, comes first, with a ReLU after it."""
-
-    weight: Tensor
-    bias: Tensor | None
-    hidden: Classifier | None = None
 
 
 @dataclass(frozen=True)
@@ -43,7 +36,8 @@ class Loaded:
     labels : of the classifier, in class order; None where the file brings none.
     classifier : the file's linear head; None where it has none.
     metadata : container, layout, config (all fields), stated, from_shapes, given, assumed (fields that neither the
-        file nor the caller stated, so the encoder's defaults stand), self_test.
+        file nor the caller stated, so the encoder's defaults stand), self_test; of our own files files_checked (whose
+        hashes were as published) and licence.
     layout : name of the key layout.
     """
 
@@ -70,7 +64,8 @@ def load_checkpoint(path: str | Path, encoder: str | None = None, *, frozen: boo
 
     Parameters
     ----------
-    path : a safetensors or PyTorch file, or a folder with one; JSON settings and labels beside it are read too.
+    path : a safetensors or PyTorch file, or a folder with one; JSON settings and labels beside it are read too. Of a
+        folder that `tymbal encoders publish` wrote every file's hash and the reference outputs are checked.
     encoder : registered name that the file must be for; None: what its keys say.
     frozen : evaluation mode for good, no gradients.
     config : fields of the encoder's configuration that override what the file states.
@@ -81,11 +76,14 @@ def load_checkpoint(path: str | Path, encoder: str | None = None, *, frozen: boo
     key (by the file's own name) or has one of another shape, states a setting that the encoder does not have, or
     fails its self-test. ConfigError for an unknown field in `config`.
     """
+    folder, files = Path(path), 0
+    if (folder / OWN_WEIGHTS).is_file() and (folder / SUMS).is_file():
+        files = check_sums(folder)
     if (wrapper := wrapper_for(Path(path), encoder)) is not None:
         return _wrapped(Path(path), wrapper, frozen, config)
     container = read_container(path)
     if container.header.get("format", "").startswith("tymbal-encoder"):
-        return _own(container, encoder, frozen, config)
+        return _own(container, encoder, frozen, config, files)
     match = _choose(container, encoder)
     _check_settings(match.layout, container)
     state, sources = _collect(match, container)
@@ -123,8 +121,11 @@ def _wrapped(path: Path, name: str, frozen: bool, config: dict[str, Any]) -> Loa
     return Loaded(found.encoder, found.unexpected, found.ignored, None, None, metadata, f"{name}, the hub's folder")
 
 
-def _own(container: Container, encoder: str | None, frozen: bool, config: dict[str, Any]) -> Loaded:
-    """A file of `save_encoder`: loaded by its own reader, or with fields overridden, by key."""
+def _own(container: Container, encoder: str | None, frozen: bool, config: dict[str, Any], files: int) -> Loaded:
+    """A file of `save_encoder`: loaded by its own reader, or with fields overridden, by key.
+
+    What `publish` puts beside it is read too: labels, the linear head, reference outputs.
+    """
     from tymbal.encoders.checkpoint import load_encoder, load_state
 
     name = container.header.get("name", "")
@@ -136,7 +137,12 @@ def _own(container: Container, encoder: str | None, frozen: bool, config: dict[s
         load_state(built, dict(container.tensors), where=container.path)
     else:
         built = load_encoder(container.path, frozen=frozen)
-    return Loaded(built, (), (), None, None, {"container": "tymbal", "given": config}, "tymbal")
+    stored = stored_selftest({}, container.path)
+    told = run_selftest(built, stored, where=container.path, exact=not config) if stored else "none stored"
+    head = read_classifier(container.path)
+    metadata = {"container": "tymbal", "given": config, "self_test": told, "files_checked": files}
+    metadata["licence"] = container.stated("licence")
+    return Loaded(built, (), (), _labels(container, head), head, metadata, "tymbal")
 
 
 def _build(name: str, fields: Mapping[str, Any], frozen: bool) -> Encoder:

@@ -8,11 +8,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from tymbal.encoders.contract import Encoder
+from tymbal.encoders.contract import Encoder, LayerOutput
 from tymbal.errors import EncoderError
 
 PREFIX = "selftest."
 SUFFIX = ".selftest.safetensors"
+RATE = "sample_rate_hz"  # tensor with the rate of the waveform: encoders of any rate are bound to it
 TOLERANCE = 1e-3  # of a layer's largest value: other machines sum in other orders
 
 
@@ -23,7 +24,10 @@ def selftest_path(path: str | Path) -> Path:
 
 
 def write_selftest(encoder: Encoder, path: str | Path, waveform: Tensor) -> Path:
-    """Store `encoder`'s outputs for `waveform` (batch, samples) beside the checkpoint `path`; gives the file."""
+    """Store `encoder`'s outputs for `waveform` (batch, samples) beside the checkpoint `path`; gives the file.
+
+    An encoder of any rate must be bound to one (`at_rate`), which is stored too.
+    """
     from safetensors.torch import save
 
     from tymbal.jobs.atomic import write_bytes
@@ -32,6 +36,7 @@ def write_selftest(encoder: Encoder, path: str | Path, waveform: Tensor) -> Path
         outputs = encoder(waveform)
     tensors = {f"{PREFIX}{name}": output.values.cpu().contiguous() for name, output in outputs.items()}
     tensors[f"{PREFIX}waveform"] = waveform.cpu().contiguous()
+    tensors[f"{PREFIX}{RATE}"] = torch.tensor(encoder.sample_rate)
     target = selftest_path(path)
     write_bytes(target, save(tensors))
     return target
@@ -48,27 +53,37 @@ def stored_selftest(tensors: Mapping[str, Tensor], path: Path) -> dict[str, Tens
     return {key.removeprefix(PREFIX): value for key, value in beside.items()}
 
 
-def run_selftest(encoder: Encoder, stored: Mapping[str, Tensor], *, where: object) -> str:
+def run_selftest(encoder: Encoder, stored: Mapping[str, Tensor], *, where: object, exact: bool = False) -> str:
     """Compare `encoder` with its reference outputs; one sentence on the result.
 
-    Raises EncoderError, naming the layer, where one differs by more than `TOLERANCE` of its largest value.
+    Raises EncoderError, naming the layer, where one differs by more than `TOLERANCE` of its largest value; where
+    `exact`, for layers of other names or shapes too: elsewhere these mean other settings than it was stored with.
     """
     if "waveform" not in stored:
         raise EncoderError("reference outputs without a waveform", where=where, allowed=f"a tensor {PREFIX}waveform")
     training = encoder.training
+    if RATE in stored:
+        encoder = encoder.at_rate(int(stored[RATE]))
     encoder.eval()
     with torch.no_grad():
         outputs = encoder(stored["waveform"].float())
     encoder.train(training)
     worst = 0.0
-    order = [name for name in outputs if name in stored] + [name for name in stored if name not in outputs]
+    order = [name for name in outputs if name in stored or exact] + [name for name in stored if name not in outputs]
     for name in order:
-        if name == "waveform":
+        if name in ("waveform", RATE):
             continue
-        expected = stored[name]
-        if name not in outputs or outputs[name].values.shape != expected.shape:
+        expected = stored.get(name)
+        if expected is None or name not in outputs or outputs[name].values.shape != expected.shape:
+            if exact:
+                raise EncoderError(
+                    f"self-test failed: layer {name!r} is {_size(outputs.get(name))}, in the reference outputs "
+                    f"{'missing' if expected is None else tuple(expected.shape)}",
+                    where=where,
+                    mend="The reference outputs are another encoder's, or were altered; get them again.",
+                )
             return f"not run: stored for other settings than these (layer {name!r})"
-        scale = float(expected.abs().max()) or 1.0
+        scale = float(expected.abs().max()) or 1.0  # all zeros: absolute
         difference = float((outputs[name].values - expected).abs().max()) / scale
         if not difference <= TOLERANCE:
             raise EncoderError(
@@ -79,3 +94,7 @@ def run_selftest(encoder: Encoder, stored: Mapping[str, Tensor], *, where: objec
             )
         worst = max(worst, difference)
     return f"passed, largest difference {worst:.1g} of a layer's range"
+
+
+def _size(output: LayerOutput | None) -> object:
+    return "missing" if output is None else tuple(output.values.shape)
