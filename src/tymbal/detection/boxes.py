@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tymbal.errors import DataError
+from tymbal.evaluation.detection import overlapping_pairs
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -81,6 +82,11 @@ class Boxes:
     def __len__(self) -> int:
         return len(self.onset_s)
 
+    @property
+    def edges_s(self) -> Floats:
+        """Onsets and offsets, (n, 2)."""
+        return np.stack([self.onset_s, self.offset_s], axis=1)
+
     def take(self, rows: NDArray[np.generic]) -> Boxes:
         """The boxes at `rows`: numbers in any order, or a mask."""
         return Boxes(*(getattr(self, each.name)[rows] for each in fields(self)))
@@ -95,34 +101,10 @@ class Boxes:
 
 
 def overlapping(a: Boxes, b: Boxes, *, above: float = 0.0) -> tuple[Ints, Ints, Floats]:
-    """All pairs (row of a, row of b, IoU in time) whose intersection over union is above `above`, by a, then b.
-
-    Sorted windows: candidates of a box begin before its offset, and after its onset less the longest box of `b`.
-    Boxes of `b` are taken in groups of like duration, so that one long box does not widen every window.
-    """
-    firsts, seconds = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
-    if len(a) and len(b):
-        lengths = np.maximum(b.offset_s - b.onset_s, 1e-9)
-        group = np.floor(np.log2(lengths)).astype(np.int64)
-        for number in np.unique(group):
-            rows = np.flatnonzero(group == number)
-            rows = rows[np.argsort(b.onset_s[rows], kind="stable")]
-            onsets = b.onset_s[rows]
-            low = np.searchsorted(onsets, a.onset_s - lengths[rows].max(), side="left")
-            high = np.maximum(np.searchsorted(onsets, a.offset_s, side="left"), low)
-            counts = high - low
-            starts = np.repeat(low - np.concatenate([[0], np.cumsum(counts)[:-1]]), counts)
-            firsts.append(np.repeat(np.arange(len(a)), counts))
-            seconds.append(rows[np.arange(counts.sum()) + starts])
-    first, second = np.concatenate(firsts), np.concatenate(seconds)
-    shared = np.minimum(a.offset_s[first], b.offset_s[second]) - np.maximum(a.onset_s[first], b.onset_s[second])
-    both = (a.offset_s - a.onset_s)[first] + (b.offset_s - b.onset_s)[second]
-    kept = np.flatnonzero(shared > 0)
-    shared, union = shared[kept], both[kept] - shared[kept]
-    iou = shared / union
-    kept, iou = kept[iou > above], iou[iou > above]
-    order = np.lexsort((second[kept], first[kept]))
-    return first[kept][order], second[kept][order], iou[order]
+    """All pairs (row of a, row of b, IoU in time) whose intersection over union is above `above`, by a, then b."""
+    pairs = overlapping_pairs(a.edges_s, b.edges_s, minimum_iou=above)
+    order = np.lexsort((pairs.prediction, pairs.reference))
+    return pairs.reference[order], pairs.prediction[order], pairs.iou[order]
 
 
 def components(count: int, first: Ints, second: Ints) -> Iterator[Ints]:

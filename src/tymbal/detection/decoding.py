@@ -117,8 +117,8 @@ def decode_edges(
         label = shares.argmax(axis=1)
         score = score * shares[np.arange(len(label)), label]
     low, high = _hertz(maps, slots, frames, nyquist_hz)
-    onset, offset = (edge, edge + duration) if direction == "forward" else (edge - duration, edge)
-    return Boxes(onset, offset, score, label, low, high).sorted()
+    onset = edge if direction == "forward" else edge - duration
+    return Boxes.make(onset, onset + duration, score=score, label=label, low_hz=low, high_hz=high).sorted()
 
 
 def _hertz(maps: EdgeMaps, slots: Ints, frames: Ints, nyquist_hz: float) -> tuple[Floats, Floats]:
