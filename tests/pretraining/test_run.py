@@ -55,6 +55,31 @@ def test_a_stopped_run_ends_with_the_same_bytes(objective: str, after: int, pict
     assert found.summary == whole.summary
 
 
+def test_a_stopped_run_with_augmentations_ends_with_the_same_bytes(pictures: Path, tmp_path: Path) -> None:
+    names = ("mixup", "noise", "quantisation", "stretch", "reverberation", "recorder", "masked_branch")
+    asked = recipe("multilabel", augmentations=tuple({"name": name, "probability": 0.5} for name in names))
+    plain = pretrain(recipe("multilabel"), tmp_path / "plain", base=pictures)
+    whole = pretrain(asked, tmp_path / "whole", base=pictures)
+    assert pretrain(asked, tmp_path / "run", base=pictures, stop=lambda step: step == 4).path is None
+    found = pretrain(asked, tmp_path / "run", base=pictures)
+    assert found.path is not None
+    assert whole.path is not None
+    assert plain.path is not None
+    assert found.path.read_bytes() == whole.path.read_bytes()
+    assert found.summary == whole.summary
+    assert found.summary["recipe"]["augmentations"][1] == {"name": "noise", "probability": 0.5}
+    assert found.path.read_bytes() != plain.path.read_bytes()
+
+
+@pytest.mark.parametrize("objective", ["autoencoding", "random_projection", "byol", "frames_and_utterance"])
+def test_every_objective_takes_augmented_pictures(objective: str, pictures: Path, tmp_path: Path) -> None:
+    tables = tuple({"name": name} for name in ("mixup", "noise", "stretch", "reverberation", "recorder"))
+    asked = recipe(objective, augmentations=tables, training=replace(TRAINING, epochs=1))
+    assert pretrain(asked, tmp_path / "run", base=pictures).summary["steps"] == 3
+    with pytest.raises(UsageError, match=r"predicts no labels.*multilabel"):
+        pretrain(replace(asked, augmentations=({"name": "masked_branch"},)), tmp_path / "b", base=pictures)
+
+
 def test_the_head_goes_first_and_leaves_the_encoder_as_it_was(pictures: Path, tmp_path: Path) -> None:
     first = pretrain(recipe("byol"), tmp_path / "ssl", base=pictures)
     assert first.path is not None
@@ -89,11 +114,13 @@ def test_supervised_training_learns_the_tones(pictures: Path, tmp_path: Path) ->
 
 
 def test_recipes_are_files(tmp_path: Path) -> None:
-    text = 'encoder = "melcnn"\nobjective = "byol"\n[[sources]]\nstore = "s"\nweight = 2.0\n[training]\nepochs = 2\n'
+    text = 'encoder = "melcnn"\nobjective = "byol"\n[[sources]]\nstore = "s"\nweight = 2.0\n'
+    text += '[[augmentations]]\nname = "noise"\nsnr_db = [3.0, 9.0]\n[training]\nepochs = 2\n'
     (tmp_path / "r.toml").write_text(text)
     read = load(Recipe, tmp_path / "r.toml")
     assert read.sources == (SourceConfig("s", 2.0),)
     assert read.training.epochs == 2
+    assert read.augmentations == ({"name": "noise", "snr_db": [3.0, 9.0]},)
     (tmp_path / "r.toml").write_text(text + "epoch = 3\n")
     with pytest.raises(ConfigError, match="epoch"):
         load(Recipe, tmp_path / "r.toml")

@@ -21,6 +21,8 @@ class Recipe:
     objective : its name.
     sources : stores of pictures, with weights.
     encoder_config, objective_config : fields of their dataclasses; an encoder from a file has its own.
+    augmentations : what is done to a batch before the objective sees it, in this order: tables of `name`, `probability`
+        (1 by default) and fields of its dataclass, see `tymbal.pretraining.augmentations`.
     crop_s : seconds of a crop, at the pictures' nominal hop.
     crops : examples in an epoch.
     head_epochs : epochs for which only what is not the encoder is trained, before the whole is (post-training).
@@ -32,6 +34,7 @@ class Recipe:
     sources: tuple[SourceConfig, ...]
     encoder_config: dict[str, Any] = field(default_factory=dict)
     objective_config: dict[str, Any] = field(default_factory=dict)
+    augmentations: tuple[dict[str, Any], ...] = ()
     crop_s: float = 3.0
     crops: int = 4096
     head_epochs: int = 0

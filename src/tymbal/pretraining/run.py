@@ -19,12 +19,13 @@ from tymbal.encoders.registry import config_type, encoder_class
 from tymbal.errors import UsageError
 from tymbal.jobs import Progress, only_writer
 from tymbal.jobs.atomic import write_json
+from tymbal.pretraining.augmentations import Augmented, create_augmentations
 from tymbal.pretraining.crops import Crops, Source, labels_of, open_source
 from tymbal.pretraining.objectives import Objective, create_objective
 from tymbal.pretraining.objectives.contract import PictureBatch
 from tymbal.pretraining.objectives.registry import objective_class
 from tymbal.pretraining.recipe import Recipe
-from tymbal.training import Parallel, TrainingReport, seeded, train
+from tymbal.training import Batches, Loss, Parallel, TrainingReport, seeded, train
 
 BEGUN, ENCODER, SUMMARY = "begun.json", "encoder.safetensors", "pretraining.json"
 
@@ -70,11 +71,18 @@ def pretrain(
     labels = labels_of(sources) if supervised else ()
     objective = _objective(recipe, base, labels).to(device)
     crops = Crops(sources, frames=_frames(recipe, sources), examples=recipe.crops, labels=labels, device=device)
+    augmentations = create_augmentations(recipe.augmentations, objective.encoder.config.picture)
+    loss: Loss = _loss
+    for each in augmentations:
+        loss = each.wrap(loss, objective)
+    batches = Augmented(crops, augmentations)
     for source in sources:
         _same_picture(source, objective)
     _large_enough(recipe, objective, 1 if parallel is None else parallel.size)
     with only_writer(out) if parallel is None or parallel.rank == 0 else nullcontext():
-        return _trained(recipe, sources, labels, objective, crops, out, stop=stop, parallel=parallel, progress=progress)
+        return _trained(
+            recipe, sources, labels, objective, batches, loss, out, stop=stop, parallel=parallel, progress=progress
+        )
 
 
 def _trained(
@@ -82,7 +90,8 @@ def _trained(
     sources: list[Source],
     labels: tuple[str, ...],
     objective: Objective,
-    crops: Crops,
+    batches: Batches,
+    loss: Loss,
     out: Path,
     *,
     stop: Callable[[int], bool] | None,
@@ -97,8 +106,8 @@ def _trained(
             parameter.requires_grad_(id(parameter) in trained)
         report = train(
             objective,
-            crops,
-            _loss,
+            batches,
+            loss,
             config,
             directory=out / name,
             after_step=objective.after_step,
@@ -144,7 +153,10 @@ def _large_enough(recipe: Recipe, objective: Objective, replicas: int) -> None:
 
 def _begin(recipe: Recipe, sources: list[Source], out: Path) -> None:
     """Keep what this run is made of, and refuse a folder that holds another run."""
-    asked = {"recipe": to_plain(recipe), "stores": [source.store.digest for source in sources]}
+    plain = to_plain(recipe)
+    if not recipe.augmentations:
+        del plain["augmentations"]  # runs begun before there were any go on
+    asked = {"recipe": plain, "stores": [source.store.digest for source in sources]}
     kept = out / BEGUN
     if not kept.is_file():
         out.mkdir(parents=True, exist_ok=True)

@@ -60,6 +60,25 @@ class ViewsConfig:
             )
 
 
+def interpolated(values: Tensor, at: Tensor, axis: int, silence: float) -> Tensor:
+    """Values (batch, frames, bands) at places (batch, n) along axis 1 or 2, in samples of it, by linear interpolation.
+
+    Beyond the first and the last the line falls to `silence` within a sample.
+    """
+    batch, count = len(values), values.shape[axis]
+    padded = functional.pad(values, (1, 1, 0, 0) if axis == 2 else (0, 0, 1, 1), value=silence)
+    at = (at + 1).clamp(0, count + 1)  # into the padded picture; beyond its rim there is only silence
+    low = at.floor().clamp_max(count)
+    part = at - low
+    shape = [batch, 1, 1]
+    shape[axis] = at.shape[1]
+    expand = list(padded.shape)
+    expand[axis] = at.shape[1]
+    index = low.long().reshape(shape).expand(expand)
+    part = part.reshape(shape)
+    return padded.gather(axis, index) * (1 - part) + padded.gather(axis, index + 1) * part
+
+
 def resize_crops(
     pictures: Tensor,
     top: Tensor,
@@ -75,7 +94,7 @@ def resize_crops(
     in bands. What lies outside the picture is `silence`. A box from 0 with extent 1 is the picture itself.
     lengths : (batch,), how many frames of each are a picture, 1 or more, with silence behind; None: all.
     """
-    batch, frames, bands = pictures.shape
+    _, frames, bands = pictures.shape
 
     def places(start: Tensor, extent: Tensor, count: int, size: Tensor | int) -> Tensor:
         steps = (torch.arange(count, dtype=start.dtype, device=pictures.device) + 0.5) / size
@@ -83,21 +102,7 @@ def resize_crops(
 
     tallest = frames if lengths is None else lengths[:, None].to(top)
     rows, columns = places(top, tall, frames, tallest), places(left, wide, bands, bands)
-    padded = functional.pad(pictures, (1, 1, 1, 1), value=silence)
-
-    def along(values: Tensor, at: Tensor, axis: int, count: int) -> Tensor:
-        at = (at + 1).clamp(0, count + 1)  # into the padded picture; beyond its rim there is only silence
-        low = at.floor().clamp_max(count)
-        part = at - low
-        shape = [batch, 1, 1]
-        shape[axis] = at.shape[1]
-        expand = list(values.shape)
-        expand[axis] = at.shape[1]
-        index = low.long().reshape(shape).expand(expand)
-        part = part.reshape(shape)
-        return values.gather(axis, index) * (1 - part) + values.gather(axis, index + 1) * part
-
-    return along(along(padded, rows, 1, frames), columns, 2, bands)
+    return interpolated(interpolated(pictures, rows, 1, silence), columns, 2, silence)
 
 
 def view(pictures: Tensor, config: ViewsConfig, real: Tensor | None = None) -> Tensor:
