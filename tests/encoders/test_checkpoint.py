@@ -10,7 +10,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from tymbal.encoders import Encoder, LayerOutput, LayerSpec, create_encoder, load_encoder, registry, save_encoder
-from tymbal.encoders.checkpoint import FORMAT, load_state
+from tymbal.encoders.checkpoint import FORMAT, load_state, round_to_half
+from tymbal.encoders.loading import load_checkpoint
+from tymbal.encoders.registry import encoder_class
 from tymbal.errors import EncoderError
 from tymbal.units import FrameGrid
 
@@ -65,6 +67,28 @@ def test_weights_buffers_and_configuration_come_back(toy: Toy, tmp_path: Path) -
     assert load_encoder(path, frozen=False).projection.weight.requires_grad
     x = torch.randn(2, 40)
     torch.testing.assert_close(loaded(x)["out"].values, toy(x)["out"].values, rtol=0, atol=0)
+
+
+def test_numbers_of_float16_take_half_the_bytes_and_come_back_as_they_were(tmp_path: Path) -> None:
+    encoder = encoder_class("melcnn").tiny()  # with running means, and counts in int64
+    whole, half = tmp_path / "whole.safetensors", tmp_path / "half.safetensors"
+    save_encoder(encoder, whole)
+    before = {key: tensor.clone() for key, tensor in encoder.state_dict().items()}
+    save_encoder(round_to_half(encoder), half)
+    for key, tensor in encoder.state_dict().items():
+        assert tensor.dtype == before[key].dtype
+        torch.testing.assert_close(tensor, before[key], rtol=2**-11, atol=1e-7)
+    loaded = load_encoder(half)
+    assert loaded.checksum == encoder.checksum != load_encoder(whole).checksum
+    assert {tensor.dtype for tensor in loaded.state_dict().values()} == {torch.float32, torch.int64}
+    stored = load_file(half)
+    numbers = sum(tensor.numel() for tensor in stored.values() if tensor.dtype == torch.float16)
+    assert half.stat().st_size < whole.stat().st_size - 2 * numbers + 200
+    assert load_checkpoint(half, channels=list(encoder.config.channels)).encoder.checksum == encoder.checksum
+    with torch.no_grad():
+        next(encoder.parameters()).fill_(1e6)
+    with pytest.raises(EncoderError, match="beyond float16"):
+        round_to_half(encoder)
 
 
 def test_the_checksum_tells_weights_buffers_and_configurations_apart(toy: Toy) -> None:

@@ -1,10 +1,15 @@
-"""An encoder as one safetensors file: parameters, and in the metadata its name, configuration and checksum."""
+"""An encoder as one safetensors file: parameters, and in the metadata its name, configuration and checksum.
+
+Where every float32 number is one of float16 too (`round_to_half` sees to that), they are stored so, in half the bytes.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from tymbal.config import from_plain, to_plain
@@ -13,10 +18,13 @@ from tymbal.encoders.registry import config_type, encoder_class
 from tymbal.errors import EncoderError
 
 FORMAT = "tymbal-encoder-1"
+STORED, HALF = "stored", "float16"
 
 
 def save_encoder(encoder: Encoder, path: str | Path) -> None:
     """Write `encoder` to `path`, atomically. One bound to a rate by `at_rate` is saved as the encoder of any rate.
+
+    The same encoder comes back, bit for bit.
 
     Raises EncoderError for an encoder that `with_runtime` made for another precision: its weights are rounded.
     """
@@ -37,7 +45,25 @@ def save_encoder(encoder: Encoder, path: str | Path) -> None:
         "config": json.dumps(to_plain(encoder.config), sort_keys=True),
         "checksum": encoder.checksum,
     }
+    halves = {key: tensor.half() if tensor.dtype == torch.float32 else tensor for key, tensor in state.items()}
+    if all(torch.equal(halves[key].to(tensor.dtype), tensor) for key, tensor in state.items()):
+        state, metadata[STORED] = halves, HALF
     write_bytes(Path(path), _in_order(save(state, metadata=metadata)))
+
+
+def round_to_half(encoder: Encoder) -> Encoder:
+    """Round the encoder's float32 numbers to the nearest of float16, in place; its file takes half the bytes.
+
+    Raises EncoderError for a number beyond float16 (65504): the encoder is then left as it was.
+    """
+    rounded = {
+        key: tensor.half().float() for key, tensor in encoder.state_dict().items() if tensor.dtype == torch.float32
+    }
+    beyond = sorted(key for key, tensor in rounded.items() if not bool(torch.isfinite(tensor).all()))
+    if beyond:
+        raise EncoderError(f"numbers beyond float16 in {_some(beyond)}", where=encoder.name, allowed="up to 65504")
+    encoder.load_state_dict(rounded, strict=False)
+    return encoder
 
 
 def _in_order(data: bytes) -> bytes:
@@ -97,6 +123,12 @@ def load_state(encoder: Encoder, state: dict[str, Tensor], *, where: object = No
     encoder.load_state_dict(state, strict=True)
 
 
+def as_saved(metadata: Mapping[str, str], tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors that `save_encoder` was given, from those of its file."""
+    halved = metadata.get(STORED) == HALF
+    return {key: each.float() if halved and each.dtype == torch.float16 else each for key, each in tensors.items()}
+
+
 def _some(keys: list[str]) -> str:
     shown = ", ".join(keys[:5]) + (", …" if len(keys) > 5 else "")
     return f"({shown})" if keys else ""
@@ -115,7 +147,8 @@ def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
                     allowed=f"metadata format {FORMAT!r}",
                     mend="Give a file written by save_encoder.",
                 )
-            return metadata, {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dict
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dict
+            return metadata, as_saved(metadata, tensors)
     except FileNotFoundError as error:
         raise EncoderError("no such file", where=path) from error
     except (SafetensorError, OSError) as error:

@@ -126,7 +126,7 @@ def _own(container: Container, encoder: str | None, frozen: bool, config: dict[s
 
     What `publish` puts beside it is read too: labels, the linear head, reference outputs.
     """
-    from tymbal.encoders.checkpoint import load_encoder, load_state
+    from tymbal.encoders.checkpoint import as_saved, load_encoder, load_state
 
     name = container.header.get("name", "")
     if encoder is not None and encoder != name:
@@ -134,7 +134,7 @@ def _own(container: Container, encoder: str | None, frozen: bool, config: dict[s
     if config:
         stored = container.stated("config") or dict(container.facts[0])
         built = _build(name, {**stored, **config}, frozen)
-        load_state(built, dict(container.tensors), where=container.path)
+        load_state(built, as_saved(container.header, container.tensors), where=container.path)
     else:
         built = load_encoder(container.path, frozen=frozen)
     stored = stored_selftest({}, container.path)
