@@ -1,0 +1,73 @@
+#!/bin/sh
+# Studies of pre-training. Prints what docs/studies/pretraining.md quotes.
+# Usage: TYMBAL_DATA=../shared/data docs/studies/pretraining.sh WORK [recordings|objectives|stages|layers|views]
+# WORK gets recordings, corpora, pictures, runs and sweeps. Run it again to go on after a stop.
+set -eu
+WORK=${1:?give a folder for corpora, pictures, runs and sweeps}
+PART=${2:-all}
+DATA=$(cd "${TYMBAL_DATA:-../shared/data}" && pwd)
+HERE=$(cd "$(dirname "$0")" && pwd)/pretraining
+PYTHON=${PYTHON:-$(pwd)/.venv/bin/python}
+export COLUMNS=150 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
+mkdir -p "$WORK"
+cd "$WORK"
+
+tymbal() {
+    printf '\n$ tymbal %s\n' "$*"
+    "$PYTHON" -m tymbal "$@"
+}
+wanted() { [ "$PART" = all ] || [ "$PART" = "$1" ]; }
+
+cp "$HERE"/*.toml . # paths in recipes and plans start from their folder
+if wanted recordings || [ ! -d songs.corpus ]; then
+    "$PYTHON" "$HERE/recordings.py" "$DATA"
+    tymbal index wild --metadata wild.csv --label label -o wild.corpus --no-audit --quiet
+    tymbal index esc --metadata esc.csv --label label -o esc.corpus --no-audit --quiet
+    tymbal index esc10 --metadata esc10.csv --label label --split-by src_file --folds fold -o esc10.corpus --quiet
+    tymbal index "$DATA/cat_meows" --metadata "$DATA/cat_meows/clips.csv" --label individual \
+        --split-by individual+session --folds 5 -o cats.corpus --quiet
+    tymbal index "$DATA/bengalese_finch_song" --annotations syllables.csv \
+        --metadata finches.csv --label label --split-by day --folds 5 -o finches.corpus --quiet
+    tymbal index "$DATA/zebra_finch_song" --annotations "$DATA/zebra_finch_song/annotations.csv" --coverage songs.csv \
+        --metadata "$DATA/zebra_finch_song/recordings.csv" --label label --split-by individual --folds each \
+        -o songs.corpus --quiet
+    tymbal index "$DATA/spoken_digits" --metadata "$DATA/spoken_digits/clips.csv" --label digit \
+        --split-by individual --folds each -o digits.corpus --quiet
+    for corpus in wild esc; do
+        tymbal embed $corpus.corpus --encoder picture -o $corpus.pictures --workers 1 --quiet
+    done
+fi
+
+if wanted objectives; then
+    for recipe in autoencoding random_projection byol frames_and_utterance multilabel contrastive; do
+        tymbal pretrain $recipe.toml -o runs/$recipe --quiet
+    done
+    tymbal sweep objectives.toml -o objectives --no-audit --workers 1 --quiet
+    tymbal sweep songs.toml -o songs --no-audit --workers 1 --quiet
+    (cd runs && "$PYTHON" "$HERE/tables.py" losses autoencoding random_projection byol frames_and_utterance multilabel contrastive)
+    "$PYTHON" "$HERE/tables.py" sweep objectives untrained
+    "$PYTHON" "$HERE/tables.py" sweep songs untrained
+fi
+
+if wanted stages; then
+    for mix in animal mixed; do
+        for stage in ssl start post; do
+            tymbal pretrain ${stage}_$mix.toml -o runs/${stage}_$mix --quiet
+        done
+    done
+    tymbal sweep stages.toml -o stages --no-audit --workers 1 --quiet
+    (cd runs && "$PYTHON" "$HERE/tables.py" losses ssl_animal ssl_mixed start_animal start_mixed post_animal post_mixed)
+    "$PYTHON" "$HERE/tables.py" sweep stages untrained
+fi
+
+if wanted layers; then
+    tymbal pretrain cnn.toml -o runs/cnn --quiet
+    tymbal pretrain transformer.toml -o runs/transformer --quiet
+    tymbal sweep layers.toml -o layers --no-audit --workers 1 --quiet
+    (cd runs && "$PYTHON" "$HERE/tables.py" losses cnn transformer)
+    cat layers/results.md
+fi
+
+if wanted views; then
+    "$PYTHON" "$HERE/views.py" views.png
+fi

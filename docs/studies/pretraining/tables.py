@@ -1,0 +1,65 @@
+"""Tables of docs/studies/pretraining.md: python tables.py losses RUN... | sweep FOLDER [AGAINST] (beside runs)"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tymbal.probes.sweep.words import number, p_value
+
+
+def row(*cells: object) -> None:
+    """One row of a table."""
+    print(f"| {' | '.join(str(cell) for cell in cells)} |")
+
+
+def losses(runs: Sequence[str]) -> None:
+    """What every run was, and its loss in the first epoch and the last."""
+    row("run", "parameters", "updates", "hours of sound", "loss, first epoch", "last")
+    row(*["---"] * 6)
+    for run in runs:
+        found = json.loads((Path(run) / "pretraining.json").read_text(encoding="utf-8"))
+        loss = found["training_loss"]
+        hours = sum(source["hours"] for source in found["sources"])
+        size = f"{found['parameters'] / 1e6:.2f} M"
+        row(Path(run).name, size, found["steps"], f"{hours:.2f}", f"{loss[0]:.4g}", f"{loss[-1]:.4g}")
+
+
+def gap(task: Mapping[str, Any], a: str, b: str) -> str:
+    """The picked probe of encoder a less that of b, with its interval and p by Holm's method within the task."""
+    for found in task["encoder_differences"]:
+        if {found["a"], found["b"]} == {a, b}:
+            sign = 1 if found["a"] == a else -1
+            ends = [None if found[name] is None else sign * found[name] for name in ("low", "high")]
+            low, high = ends if sign == 1 else ends[::-1]
+            turned = {"value": sign * found["value"], "low": low, "high": high}
+            holm = "" if found["p_holm"] is None else f", {p_value(found['p_holm'])}"
+            return number(turned, "+") + holm
+    return "–"
+
+
+def sweep(folder: str, against: str | None = None) -> None:
+    """Every encoder's picked probe, last layer and all, and its paired difference from encoder `against`."""
+    results = json.loads((Path(folder) / "results.json").read_text(encoding="utf-8"))
+    row("task", "units", "encoder", "last", "all", "picked inside", *([f"less {against}"] if against else []))
+    row(*["---"] * (7 if against else 6))
+    for name in results["order"]["tasks"]:
+        task = results["tasks"][name]
+        for encoder in results["order"]["encoders"]:
+            if encoder not in task["encoders"]:
+                continue
+            found = task["encoders"][encoder]
+            by_layers = found["families"]["ridge"]["by_layers"]
+            cells = [number(by_layers["last"]), number(by_layers["all"]), number(found["picked"])]
+            more = [gap(task, encoder, against) if encoder != against else ""] if against else []
+            row(name, f"{task['units']} × {task['unit_name']}", encoder, *cells, *more)
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "losses":
+        losses(sys.argv[2:])
+    else:
+        sweep(*sys.argv[2:])
