@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.reference import objectives as slow
 
 from tymbal.errors import ConfigError
-from tymbal.pretraining.views import ViewsConfig, mix_sounds, resize_crops, view
+from tymbal.pretraining.views import ViewsConfig, mix_sounds, no_louder, resize_crops, view
 
 SHARES = st.floats(0.01, 0.99)
 
@@ -26,6 +26,26 @@ def test_mixtures_add_powers(seed: int, portion: float) -> None:
 def test_nothing_mixed_in_is_the_picture() -> None:
     pictures = torch.randn(2, 4, 5)
     torch.testing.assert_close(mix_sounds(pictures, pictures.flip(0), torch.zeros(1, 1, 1)), pictures)
+
+
+@given(seed=st.integers(0, 99), db=st.floats(-12.0, 12.0))
+def test_louder_sounds_are_brought_down_and_quieter_ones_left(seed: int, db: float) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    picture, other = (0.3 * torch.randn(1, 4, 5, generator=generator).double() for _ in range(2))
+    other = other + db / 20
+    found = no_louder(other, picture)
+    gap_db = slow.power_db(other[0].numpy()) - slow.power_db(picture[0].numpy())
+    np.testing.assert_allclose((other - found).numpy() * 20, max(0.0, gap_db), atol=1e-8)
+
+
+def test_a_quiet_clip_is_heard_in_its_views_beside_a_loud_one() -> None:
+    quiet, loud = torch.full((1, 20, 8), -1.5), torch.full((1, 20, 8), -1.5)
+    quiet[:, :, 2], loud[:, :, 6] = -0.5, 1.5  # 40 dB apart
+    views = ViewsConfig(low=1.0, high=1.0, gain_db=0.0, tilt_db=0.0)
+    for seed in range(8):
+        torch.manual_seed(seed)
+        seen = view(torch.cat([quiet, loud]), views)[0]
+        assert float((seen[:, 2] - seen[:, 6]).min()) > 0
 
 
 @given(

@@ -19,6 +19,11 @@ def mixed_picture(first: Array, second: Array, portion: float) -> Array:
     return found
 
 
+def power_db(picture: Array) -> float:
+    """The decibels of all of a picture's power."""
+    return 10 * math.log10(sum(10 ** ((20 * each - 60) / 10) for each in picture.ravel()))
+
+
 def resized_crop(picture: Array, top: float, left: float, tall: float, wide: float, silence: float) -> Array:
     """Bilinear, point by point; beyond the picture there is silence."""
     frames, bands = picture.shape

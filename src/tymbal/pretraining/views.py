@@ -33,13 +33,24 @@ def mix_sounds(picture: Tensor, other: Tensor, portion: Tensor) -> Tensor:
     return torch.logaddexp(first, second) * _PER_NEPER
 
 
+def no_louder(other: Tensor, picture: Tensor) -> Tensor:
+    """Pictures `other` (batch, frames, bands), those of more power than `picture` brought down to as much.
+
+    Recordings in the field differ by 15 dB and more: mixed as they are, the louder one is all that is heard.
+    """
+    loud, own = (torch.logsumexp(each.flatten(1) / _PER_NEPER, 1) for each in (other, picture))
+    excess = (loud - own).clamp_min(0.0)[:, None, None] * _PER_NEPER
+    return (other - excess).clamp_min(SILENCE)
+
+
 @dataclass(frozen=True)
 class ViewsConfig:
     """How much a view may differ.
 
     Parameters
     ----------
-    mixed : the portion of another clip's power, drawn from 0 to this (BYOL-A's 0.4).
+    mixed : the portion of another clip's power, drawn from 0 to this (BYOL-A's 0.4); a louder one is brought down to
+        the clip's power first.
     low, high : the crop's extent relative to the picture, in time and in bands, each drawn from here (0.6–1.5);
         what lies outside is silence. A crop resized to the picture plays it faster or slower, higher or lower.
     gain_db : drawn from ± this.
@@ -121,7 +132,8 @@ def view(pictures: Tensor, config: ViewsConfig, real: Tensor | None = None) -> T
 
     found = pictures
     if config.mixed > 0:
-        found = mix_sounds(found, found[torch.randperm(batch)], draw(0, config.mixed)[:, None, None])
+        other = no_louder(found[torch.randperm(batch)], found)
+        found = mix_sounds(found, other, draw(0, config.mixed)[:, None, None])
     if config.low < 1 or config.high > 1:
         tall, wide = draw(config.low, config.high), draw(config.low, config.high)
         top, left = (1 - tall) * draw(0, 1), (1 - wide) * draw(0, 1)

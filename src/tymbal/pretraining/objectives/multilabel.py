@@ -16,7 +16,7 @@ from torch.nn import functional
 from tymbal.encoders.pictures import PictureEncoder
 from tymbal.errors import ConfigError, DataError
 from tymbal.pretraining.objectives.contract import Objective, PictureBatch, masked_max, masked_mean, need_labels
-from tymbal.pretraining.views import ViewsConfig, mix_sounds, silenced, view
+from tymbal.pretraining.views import ViewsConfig, mix_sounds, no_louder, silenced, view
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,8 @@ class MultilabelConfig:
     ----------
     classes : labels.
     focal : γ; 0 is binary cross-entropy.
-    mixup : probability that another clip of the batch is mixed in; its portion of the power is drawn from 0.2–0.8.
+    mixup : probability that another clip of the batch is mixed in; its portion of the power is drawn from
+        0.2–0.8, of two sounds made equally loud.
     views : how a clip is altered; None: not at all. Its own `mixed` is ignored: labels would not follow.
     """
 
@@ -84,13 +85,15 @@ class Multilabel(Objective):
 
 
 def mixed_up(pictures: Tensor, real: Tensor, labels: Tensor, share: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Clips into which another of the batch is mixed with probability `share`; masks and labels are the union."""
+    """Clips into which another of the batch is mixed with probability `share`, the louder of the two brought down to
+    the other's power; masks and labels are the union."""
     count = len(pictures)
     other = torch.randperm(count)
     portion = 0.2 + 0.6 * torch.rand(count, device=pictures.device)
     chosen = torch.rand(count, device=pictures.device) < share
     sounds = silenced(pictures, real)
-    both = mix_sounds(sounds, sounds[other], portion[:, None, None])
+    first, second = no_louder(sounds, sounds[other]), no_louder(sounds[other], sounds)
+    both = mix_sounds(first, second, portion[:, None, None])
     return (
         torch.where(chosen[:, None, None], both, pictures),
         torch.where(chosen[:, None], real | real[other], real),

@@ -16,7 +16,7 @@ from torch.nn import functional
 from tymbal.encoders.pictures import PictureEncoder
 from tymbal.pretraining.masking import hidden_spans, stretch, token_pictures
 from tymbal.pretraining.objectives.contract import Objective, PictureBatch
-from tymbal.pretraining.views import mix_sounds, silenced
+from tymbal.pretraining.views import mix_sounds, no_louder, silenced
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,8 @@ class RandomProjectionConfig:
     codes, code_dim : of the codebook.
     share, span_tokens : what is hidden; see `hidden_spans`.
     noise : deviation of the normal numbers that stand in hidden frames (the paper's 0.1).
-    mixed : share of another clip's power in what the network sees, drawn from 0 to this; 0 for none.
+    mixed : share of another clip's power in what the network sees, drawn from 0 to this; a louder one is
+        brought down to the clip's power first. 0 for none.
     seed : of projection and codebook.
     """
 
@@ -86,7 +87,8 @@ class RandomProjection(Objective):
             if config.mixed > 0:
                 portion = config.mixed * torch.rand(len(pictures), 1, 1, device=pictures.device)
                 sounds = silenced(pictures, real)
-                seen = mix_sounds(sounds, sounds[torch.randperm(len(pictures))], portion)
+                other = no_louder(sounds[torch.randperm(len(pictures))], sounds)
+                seen = mix_sounds(sounds, other, portion)
             noise = config.noise * torch.randn_like(pictures)
             seen = torch.where(stretch(hidden, stride, pictures.shape[1]).unsqueeze(-1), noise, seen)
         values, _ = self.frames(seen, real)
