@@ -71,3 +71,36 @@ def best_assignment(a: list[Box], b: list[Box], above: float) -> float:
             total += found if found > above else 0.0
         best = max(best, total)
     return best
+
+
+def heat_loss(logits: list[float], heat_: list[float], edge: list[bool], weight: list[float]) -> float:
+    """Penalty-reduced focal loss per edge, alpha 2 and beta 4, from probabilities as the paper writes it."""
+    total, edges = 0.0, 0.0
+    for x, h, positive, w in zip(logits, heat_, edge, weight, strict=True):
+        p = 1 / (1 + math.exp(-x))
+        if positive:
+            total += w * (1 - p) ** 2 * math.log(p)
+            edges += w
+        else:
+            total += w * (1 - h) ** 4 * p**2 * math.log(1 - p)
+    return -total / max(edges, 1.0)
+
+
+def runs(shares: list[float], level: float) -> list[tuple[float, float, float]]:
+    """Runs of frames at or above a level: begin and end in frames where the line between frames crosses the level
+    (half a frame outside the ends of the recording), and the mean share."""
+    found, at = [], 0
+    while at < len(shares):
+        if shares[at] < level:
+            at += 1
+            continue
+        stop = at
+        while stop < len(shares) and shares[stop] >= level:
+            stop += 1
+        begin = -0.5 if at == 0 else at - 1 + (level - shares[at - 1]) / (shares[at] - shares[at - 1])
+        end = len(shares) - 0.5
+        if stop < len(shares):
+            end = stop - 1 + (level - shares[stop - 1]) / (shares[stop] - shares[stop - 1])
+        found.append((begin, end, sum(shares[at:stop]) / (stop - at)))
+        at = stop
+    return found

@@ -1,0 +1,102 @@
+"""Frames of recordings on one even grid each: out of a store, or straight from an encoder.
+
+The grid is that of the layer with the shortest hop; frames of the other layers go to the centres nearest to them, and
+a frame that an encoder leaves out at a segment's end is its neighbour's copy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tymbal.errors import DataError
+from tymbal.features import FeatureStore
+from tymbal.units import FrameGrid
+
+Array = NDArray[np.float32]
+_LIKE = 1.5  # hops up to so many times the shortest are taken by default
+
+
+@dataclass(frozen=True)
+class Track:
+    """The frames of one channel of a recording, or of a stretch of it.
+
+    values : float32 (frames, sum of dims); grid : on the recording's clock; nyquist_hz : half the rate it was
+    delivered at; duration_s : of the recording.
+    """
+
+    recording: str
+    channel: int | None
+    values: Array
+    grid: FrameGrid
+    nyquist_hz: float
+    duration_s: float
+
+    @property
+    def frames(self) -> int:
+        return len(self.values)
+
+
+def choose_layers(store: FeatureStore, wanted: str | Sequence[str] = "finest") -> tuple[str, ...]:
+    """The layers to detect on: "finest" (all whose hop is near the shortest), "all", "last", or names.
+
+    Raises StoreError for a name that is not stored.
+    """
+    if isinstance(wanted, str) and wanted in ("all", "last"):
+        return store.layers if wanted == "all" else store.layers[-1:]
+    if isinstance(wanted, str) and wanted == "finest":
+        hops = {name: next(iter(store.layer(name).grids.values())).hop_s for name in store.layers}
+        return tuple(name for name, hop in hops.items() if hop <= _LIKE * min(hops.values()))
+    names = tuple(wanted.split(",")) if isinstance(wanted, str) else tuple(wanted)
+    return tuple(store.layer(name).name for name in names)
+
+
+def even_grid(grids: Mapping[str, FrameGrid]) -> FrameGrid:
+    """The grid of the layer with the shortest hop, the first of equals."""
+    return min(grids.values(), key=lambda grid: grid.hop_s)
+
+
+def laid_on(layers: Sequence[tuple[NDArray[np.generic], NDArray[np.float64]]], centers_s: NDArray[np.float64]) -> Array:
+    """Values of each layer (frames, dim) with the centres of its frames, side by side at the nearest of `centers_s`."""
+    parts = []
+    for values, own in layers:
+        if not len(own):
+            raise DataError("no frame to lay on the grid", where="laid_on")
+        right = np.searchsorted(own, centers_s).clip(1, len(own) - 1) if len(own) > 1 else np.zeros(len(centers_s), int)
+        left = np.maximum(right - 1, 0)
+        nearest = np.where(np.abs(own[left] - centers_s) <= np.abs(own[right] - centers_s), left, right)
+        parts.append(np.asarray(values[nearest], dtype=np.float32))
+    return np.concatenate(parts, axis=1)
+
+
+def tracks_of(store: FeatureStore, recordings: Sequence[str] | None = None) -> list[tuple[str, int | None]]:
+    """(recording, channel) of what is stored, in order; those of `recordings` where given."""
+    wanted = None if recordings is None else set(recordings)
+    return [key for key in store.runs() if wanted is None or key[0] in wanted]
+
+
+def read_track(store: FeatureStore, recording: str, channel: int | None, layers: Sequence[str]) -> Track:
+    """The frames of one channel of a recording. Raises DataError where it is not stored, or too short for a frame."""
+    if (recording, channel) not in store.runs():
+        raise DataError(f"{recording}, channel {channel}: not in this store", where=store.path)
+    units = store.runs()[(recording, channel)]
+    rate = int(store.units["sample_rate_hz"][units.start])
+    grid = even_grid({name: store.layer(name).grids[rate] for name in layers})
+    parts, counted = [], 0
+    for unit in units:
+        own = {name: store.unit(name, unit) for name in layers}
+        if any(not len(centers) for _, centers in own.values()):
+            continue
+        start_s, end_s = float(store.units["start_s"][unit]), float(store.units["end_s"][unit])
+        stop = grid.inside(start_s, end_s, 1 << 62).stop
+        if stop > counted:
+            centers = grid.first_center_s + grid.hop_s * np.arange(counted, stop)
+            parts.append(laid_on(list(own.values()), centers))
+            counted = stop
+    if not parts:
+        raise DataError(f"{recording}: too short for a frame", where=store.path)
+    end_s = float(store.units["end_s"][units.stop - 1])
+    return Track(recording, channel, np.concatenate(parts), grid, rate / 2, end_s)

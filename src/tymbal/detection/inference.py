@@ -1,0 +1,167 @@
+"""A network over frames of any number, piece by piece, each piece with the context that its outputs depend on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from tymbal.detection.boxes import Boxes
+from tymbal.detection.config import DetectorConfig
+from tymbal.detection.decoding import decode_edges, suppress
+from tymbal.detection.frames import Array, Track
+from tymbal.detection.methods import Candidates, Found, get_method
+from tymbal.detection.network import DetectionNetwork
+from tymbal.units import FrameGrid
+
+PIECE = 4096  # frames of a piece, context left out
+ACTIVE = (0.3, 0.4, 0.5, 0.6, 0.7)  # probabilities tried where none is set
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Frames (frames, dims) of which `own` are to be judged; the rest is context. `first` : number of frame 0."""
+
+    values: Array
+    first: int
+    own: slice
+
+
+def pieces(values: Array, context: int) -> Iterator[Piece]:
+    """The pieces of an array that is there as a whole."""
+    for start in range(0, len(values), PIECE):
+        stop = min(start + PIECE, len(values))
+        first, last = max(0, start - context), min(len(values), stop + context)
+        yield Piece(values[first:last], first, slice(start - first, stop - first))
+
+
+def streamed(blocks: Iterable[Array], context: int) -> Iterator[Piece]:
+    """The same pieces of frames that come in blocks, in the memory of one piece and one block."""
+    held, first, start, ended = np.zeros((0, 0), dtype=np.float32), 0, 0, False
+    source = iter(blocks)
+    while not ended or start < first + len(held):
+        while not ended and first + len(held) < start + PIECE + context:
+            block = next(source, None)
+            ended = block is None
+            if block is not None and len(block):
+                held = np.concatenate([held, block]) if len(held) else block
+        stop = min(start + PIECE, first + len(held))
+        if stop <= start:
+            return
+        last = min(stop + context, first + len(held))
+        yield Piece(held[: last - first], first, slice(start - first, stop - first))
+        start = stop
+        kept = max(first, start - context)
+        held, first = held[kept - first :].copy(), kept
+
+
+class Finder:
+    """Collects what a network finds in the pieces of one track."""
+
+    def __init__(
+        self,
+        network: DetectionNetwork,
+        config: DetectorConfig,
+        grid: FrameGrid,
+        nyquist_hz: float,
+        active: tuple[float, ...] = (),
+    ) -> None:
+        self._network, self._config, self._grid, self._nyquist = network, config, grid, nyquist_hz
+        self._edges: dict[str, list[Boxes]] = {way: [] for way in network.outputs.directions}
+        self._runs = {level: _Runs(level, grid, network.outputs.classes) for level in active}
+
+    @staticmethod
+    def context(config: DetectorConfig) -> int:
+        """Frames around a piece: what outputs depend on, and one more to tell whether the last frame is a peak."""
+        return config.network.reach + 1
+
+    def take(self, piece: Piece) -> None:
+        """Judge one piece; they must come in order."""
+        values = torch.from_numpy(np.ascontiguousarray(piece.values))[None]
+        with torch.no_grad():
+            raw = self._network(values, torch.ones(values.shape[:2], dtype=torch.bool))
+            grid = FrameGrid(self._grid.hop_s, self._grid.center_s(piece.first), self._grid.receptive_s)
+            for way in self._network.outputs.directions:
+                maps = self._network.maps(raw, way)[0]
+                floor = self._config.decoding.floor
+                found = decode_edges(maps, grid, way, floor=floor, nyquist_hz=self._nyquist, keep=piece.own)
+                self._edges[way].append(found)
+            activity = self._network.activity(raw)
+        if activity is not None:
+            shares = torch.sigmoid(activity[0, :, piece.own]).numpy()
+            for runs in self._runs.values():
+                runs.take(shares, piece.first + piece.own.start)
+
+    def found(self, active: float | None = None) -> Found:
+        """Candidates of the whole track, doubles within a direction dropped; runs at the level `active`."""
+        edges = {way: suppress(Boxes.join(parts), self._config.decoding) for way, parts in self._edges.items()}
+        runs = self._runs[active].boxes() if active is not None else Boxes.none()
+        return Found(edges, runs)  # type: ignore[arg-type]
+
+    def candidates(self, active: float | None = None) -> Candidates:
+        """What the method makes of them."""
+        return get_method(self._config.method).combine(self.found(active), self._config.join_iou)
+
+
+class _Runs:
+    """Runs of frames above a level, per class, over pieces that come in order; edges where the line crosses it."""
+
+    def __init__(self, level: float, grid: FrameGrid, classes: int) -> None:
+        self._level, self._grid = level, grid
+        self._last = np.zeros(classes)  # of the piece before
+        self._stop = 0
+        self._open: list[tuple[float, float, int] | None] = [None] * classes  # onset, sum of shares, frames
+        self._rows: list[tuple[float, float, float, int]] = []
+
+    def take(self, shares: NDArray[np.floating], first: int) -> None:
+        for label, own in enumerate(shares.astype(np.float64)):
+            self._class(label, own, first)
+        self._last, self._stop = shares[:, -1].astype(np.float64), first + shares.shape[1]
+
+    def _class(self, label: int, own: NDArray[np.float64], first: int) -> None:
+        above = np.concatenate([[self._open[label] is not None], own >= self._level])
+        begins, ends = np.flatnonzero(above[1:] & ~above[:-1]), np.flatnonzero(~above[1:] & above[:-1])
+        before = np.concatenate([self._last[label : label + 1], own])
+        total = np.concatenate([[0.0], np.cumsum(own)])
+        held, at = self._open[label], 0
+        for frame in np.sort(np.concatenate([begins, ends])).tolist():
+            crossing = self._crossing(before[frame], before[frame + 1], first + frame)
+            if held is None:
+                held = (crossing, 0.0, 0)
+            else:
+                size = held[2] + frame - at
+                self._rows.append((held[0], crossing, (held[1] + total[frame] - total[at]) / size, label))
+                held = None
+            at = frame
+        self._open[label] = (
+            None if held is None else (held[0], held[1] + total[-1] - total[at], held[2] + len(own) - at)
+        )
+
+    def _crossing(self, before: float, here: float, frame: int) -> float:
+        """When the line from the frame before to this one meets the level; half a frame before the first one."""
+        share = (self._level - before) / (here - before) if frame > 0 and here != before else 0.5
+        return self._grid.center_s(frame - 1 + min(max(share, 0.0), 1.0))
+
+    def boxes(self) -> Boxes:
+        """All runs, those still open ended with the last frame."""
+        rows = list(self._rows)
+        for label, held in enumerate(self._open):
+            if held is not None and held[2]:
+                rows.append((held[0], self._grid.center_s(self._stop - 0.5), held[1] / held[2], label))
+        if not rows:
+            return Boxes.none()
+        onset, offset, score, labels = zip(*rows, strict=True)
+        return Boxes.make(onset, offset, score=score, label=labels).sorted()
+
+
+def find_in_track(
+    network: DetectionNetwork, config: DetectorConfig, track: Track, active: tuple[float, ...] = ()
+) -> Finder:
+    """What a network finds in frames that are there as a whole."""
+    finder = Finder(network, config, track.grid, track.nyquist_hz, active)
+    for piece in pieces(track.values, Finder.context(config)):
+        finder.take(piece)
+    return finder
