@@ -37,6 +37,11 @@ class Pairs(NamedTuple):
         return Pairs(self.reference[rows], self.prediction[rows], self.iou[rows])
 
 
+def no_pairs() -> Pairs:
+    """Not a single pair."""
+    return Pairs(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0))
+
+
 def as_boxes(values: Any, name: str) -> Floats:
     """Boxes as float64 (n, 2) or (n, 4); DataError for another shape, NaN, or a box that ends before it begins."""
     boxes = np.asarray(values, dtype=np.float64)
@@ -132,7 +137,7 @@ class _Side(NamedTuple):
 def _find(
     first: Floats, second: Floats, minimum_iou: float, first_group: Integers | None, second_group: Integers | None
 ) -> Pairs:
-    base = _bases(first, second, first_group, second_group)
+    base = common_axis(first, second, first_group, second_group)
     one, two = _side(first, first_group, base), _side(second, second_group, base)
     parts: list[tuple[Integers, Integers, Floats]] = []
     if len(one.row) and len(two.row):
@@ -142,14 +147,15 @@ def _find(
             for left, right in _candidates(one, two, chosen, minimum_iou, slack):
                 parts.append(_tested(one, two, left, right, minimum_iou))
     if not parts:
-        none = np.zeros(0, dtype=np.int64)
-        return Pairs(none, none.copy(), np.zeros(0))
+        return no_pairs()
     rows, columns, ious = (np.concatenate(column) for column in zip(*parts, strict=True))
     return Pairs(one.row[rows], two.row[columns], ious)
 
 
-def _bases(first: Floats, second: Floats, first_group: Integers | None, second_group: Integers | None) -> Floats | None:
-    """What to add to times of each group so that the groups lie one after another on one axis."""
+def common_axis(
+    first: Floats, second: Floats, first_group: Integers | None, second_group: Integers | None
+) -> Floats | None:
+    """What to add to the times of each group so that the groups lie one after another; None without groups."""
     if first_group is None or second_group is None or not (len(first) and len(second)):
         return None
     groups = np.concatenate([first_group, second_group])
@@ -197,9 +203,15 @@ def _candidates(
     after = length - minimum_iou * np.maximum(length, shortest)
     keys = two.key[chosen]
     start = np.searchsorted(keys, begin - before - slack, side="left")
-    count = np.maximum(np.searchsorted(keys, begin + after + slack, side="right") - start, 0)
-    held = np.flatnonzero(count)
-    rows, start, count = rows[held], start[held], count[held]
+    count = np.searchsorted(keys, begin + after + slack, side="right") - start
+    for left, right in expanded(start, count):
+        yield rows[left], chosen[right]
+
+
+def expanded(start: Integers, count: Integers) -> Iterator[tuple[Integers, Integers]]:
+    """Blocks of (i, start[i] + k) for k below count[i], in order."""
+    rows = np.flatnonzero(count > 0)
+    start, count = start[rows], count[rows]
     ends = np.cumsum(count)
     at = 0
     while at < len(rows):
@@ -208,7 +220,7 @@ def _candidates(
         part = slice(at, stop)
         total = int(ends[stop - 1] - past)
         shift = np.repeat(start[part] - (ends[part] - count[part] - past), count[part])
-        yield np.repeat(rows[part], count[part]), chosen[shift + np.arange(total)]
+        yield np.repeat(rows[part], count[part]), shift + np.arange(total)
         at = stop
 
 
