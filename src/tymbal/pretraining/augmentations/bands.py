@@ -16,6 +16,7 @@ from tymbal.pretraining.views import SILENCE
 
 Array = NDArray[np.float64]
 REACH = 3  # frames over which the power of noise in one band is still alike
+LOWEST = 0.08  # of its mean that noise falls to: a band of two bins has one of them where the other is silent
 
 
 def to_power(pictures: Tensor) -> Tensor:
@@ -116,7 +117,7 @@ def fluctuations(bands: Bands, like: Tensor) -> Tensor:
     smooth = sum(taps[at] * normal[:, at : at + frames] for at in range(2 * REACH + 1))
     assert isinstance(smooth, Tensor)
     third = 1 / (9 * freedom)
-    return (1 - third + (smooth @ mix.T) * third.sqrt()).clamp_min(0.0) ** 3
+    return (1 - third + (smooth @ mix.T) * third.sqrt()).clamp_min(LOWEST ** (1 / 3)) ** 3
 
 
 def _needed(bands: Bands) -> tuple[Array, Array, Array]:

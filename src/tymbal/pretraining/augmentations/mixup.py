@@ -12,7 +12,7 @@ from tymbal.pretraining.objectives.multilabel import mixed_up
 
 @dataclass(frozen=True)
 class MixupConfig:
-    """Nothing to set: the other clip's portion of the power is drawn from 0.2–0.8, see `mixed_up`."""
+    """Nothing to set: levels and portions are those of `mixed_up`."""
 
 
 class Mixup(Augmentation):

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from tymbal.encoders.pictures import PictureConfig, picture_filters
 from tymbal.errors import ConfigError
 from tymbal.pretraining.augmentations.bands import Bands, bands_of, fluctuations, sounding, to_picture, to_power
 from tymbal.pretraining.augmentations.contract import Augmentation, check_spans
@@ -17,6 +21,7 @@ from tymbal.pretraining.objectives.contract import PictureBatch
 
 PIVOT_HZ = 2000.0  # where a tilted response has 0 dB
 KNOTS = 6  # of the ripple
+POINTS = 257  # of the even frequencies on which distortion is computed
 
 
 @dataclass(frozen=True)
@@ -59,8 +64,8 @@ def clipped_gaussian(variance: Tensor, limit: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class RecorderSimulation(Augmentation):
-    """Distortion is spread evenly over frequencies: that of clipped noise nearly is, that of a clipped whistle lies on
-    its harmonics. Bands in which nothing sounds (above half the sample rate) stay silent."""
+    """Overload as if the sound of each frame were Gaussian: that of a clipped whistle is a little different. Bands in
+    which nothing sounds (above half the sample rate) stay silent."""
 
     name: ClassVar[str] = "recorder"
     settings: ClassVar[type[RecorderConfig]] = RecorderConfig
@@ -78,7 +83,7 @@ class RecorderSimulation(Augmentation):
         power = to_power(pictures) * real.unsqueeze(-1) * 10 ** (response / 10)
         density = 10 ** (self.drawn(batch, config.self_noise_db) / 10) / 2 / width_hz
         power = power + density * white * there * fluctuations(bands, pictures)
-        power = self.overloaded(power * real.unsqueeze(-1), bands, batch, white * there / width_hz)
+        power = self.overloaded(power * real.unsqueeze(-1), bands, batch) * there
         low, high = (math.log2(each) for each in config.low_pass_hz)
         power = power / (1 + (centre / 2 ** self.drawn(batch, (low, high))) ** 8)
         return batch._replace(pictures=to_picture(power))
@@ -89,11 +94,48 @@ class RecorderSimulation(Augmentation):
         lines = functional.interpolate(values, size=self.picture.bands, mode="linear", align_corners=True)
         return self.config.ripple_db * lines
 
-    def overloaded(self, power: Tensor, bands: Bands, batch: PictureBatch, flat: Tensor) -> Tensor:
-        """Power after an input that clips; `flat` is distortion of variance 1 in the bands."""
+    def overloaded(self, power: Tensor, bands: Bands, batch: PictureBatch) -> Tensor:
+        """Power after an input that clips."""
         share = torch.as_tensor(bands.share).to(power)
         variance = (power * share).sum(2, keepdim=True) / 3  # of the samples in a frame
         loudest = variance.amax(1, keepdim=True).sqrt()
         limit = loudest * 10 ** (-self.drawn(batch, self.config.overload_db) / 20)
         gain, distortion = clipped_gaussian(variance, limit)
-        return power * gain + distortion * flat
+        found = power * gain
+        hot = (distortion > 1e-6 * variance).squeeze(2)  # most frames are not; spectra are for those that are
+        if bool(hot.any()):
+            limits = limit.expand_as(variance)[hot]
+            found[hot] += distortion_spectrum(power[hot], variance[hot], limits, self.picture)
+        return found
+
+
+def distortion_spectrum(power: Tensor, variance: Tensor, limit: Tensor, picture: PictureConfig) -> Tensor:
+    """Power (n, bands) of the distortion of frames of power (n, bands) and variance (n, 1), clipped at limit (n, 1).
+
+    The autocorrelation of clipped Gaussian sound is a power series in that of the sound, ρ (Price 1958): its terms of
+    odd order k have the weights 4 φ(u)² He_{k-2}(u)² / k!. Orders 3, 5 and 7 are computed; what is left, of higher
+    order and so broad, is white. What would lie above `high_hz` is folded back, as clipped samples are.
+    """
+    bands, tiny = bands_of(picture), torch.finfo(power.dtype).tiny
+    lines, means, noise = (torch.as_tensor(each).to(power) for each in (*_grid(picture), bands.noise))
+    rho = torch.fft.irfft((power / noise) @ lines)
+    rho = rho / rho[:, :1].clamp_min(tiny)
+    u = limit / variance.clamp_min(1e-30).sqrt()
+    hermite = {3: u, 5: u**3 - 3 * u, 7: u**5 - 10 * u**3 + 15 * u}
+    phi = torch.exp(-(u**2)) / (2 * math.pi)  # squared
+    weights = {k: variance * 4 * phi * each**2 / math.factorial(k) for k, each in hermite.items()}
+    series = sum(weight * rho**k for k, weight in weights.items())
+    assert isinstance(series, Tensor)
+    rest = (clipped_gaussian(variance, limit)[1] - series[:, :1]).clamp_min(0.0)
+    series = series + functional.pad(rest, (0, series.shape[1] - 1))
+    density = torch.fft.rfft(series).real.clamp_min(0.0) / picture.high_hz  # over lines that stand for both signs
+    found: Tensor = (density @ means) * noise
+    return found
+
+
+@lru_cache(maxsize=8)
+def _grid(picture: PictureConfig) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Densities in bands to densities at even frequencies up to `high_hz`, (bands, POINTS), and back."""
+    filters = picture_filters(np.linspace(0.0, picture.high_hz, POINTS), picture)
+    lines = filters / np.maximum(filters.sum(1, keepdims=True), 1e-9)
+    return lines.T, filters / filters.sum(0)

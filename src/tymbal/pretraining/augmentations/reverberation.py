@@ -52,6 +52,18 @@ def delayed(power: Tensor, frames: Tensor) -> Tensor:
     return power.gather(1, at.clamp_min(0).expand_as(power)) * (at >= 0)
 
 
+def echoes(power: Tensor, decay_s: Tensor, delay_s: Tensor, hop_s: float) -> Tensor:
+    """Expected power of a tail of energy 1 after every frame of power (batch, frames, bands); times (batch, 1, 1).
+
+    Lag k is from k - ½ to k + ½ frames; the first that the tail reaches holds a part of its first frame.
+    """
+    rate, delay = 6 * math.log(10) * hop_s / decay_s, delay_s / hop_s  # nepers of power per frame; frames
+    first = (delay + 0.5).floor()
+    begun, ratio = torch.exp(-rate * (first + 0.5 - delay)), torch.exp(-rate)
+    later = (1 - ratio) * begun * delayed(decayed(power, ratio), first.long() + 1)
+    return (1 - begun) * delayed(power, first.long()) + later
+
+
 class Reverberation(Augmentation):
     """A room of exponentially decaying noise (Polack 1988); echoes of what came before the clip are not there."""
 
@@ -61,18 +73,11 @@ class Reverberation(Augmentation):
 
     def alter(self, batch: PictureBatch) -> PictureBatch:
         """See `Augmentation.alter`."""
-        config, hop_s = self.config, self.picture.hop_s
+        config = self.config
         power = to_power(batch.pictures) * batch.real.unsqueeze(-1)
-        octaves = self.drawn(batch, (math.log2(config.decay_s[0]), math.log2(config.decay_s[1])))
+        decay_s = 2 ** self.drawn(batch, (math.log2(config.decay_s[0]), math.log2(config.decay_s[1])))
         tail = 10 ** (-self.drawn(batch, config.direct_db) / 10)
-        delay = self.drawn(batch, config.delay_s) / hop_s
-        rate = 6 * math.log(10) * hop_s / 2**octaves  # nepers of power per frame
-        # The tail's energy by frames of lag: lag k is from k - ½ to k + ½, and the first it reaches holds a part.
-        first = (delay + 0.5).floor()
-        begun = torch.exp(-rate * (first + 0.5 - delay))
-        ratio = torch.exp(-rate)
-        later = (1 - ratio) * begun * delayed(decayed(power, ratio), first.long() + 1)
-        echoes = (1 - begun) * delayed(power, first.long()) + later
-        # Each room is another one: the power of its echoes is scattered around the expected as that of noise is.
-        echoes = echoes * fluctuations(bands_of(self.picture), power)
-        return batch._replace(pictures=to_picture(power + tail * echoes))
+        found = echoes(power, decay_s, self.drawn(batch, config.delay_s), self.picture.hop_s)
+        # Every room is another one: the power of its echoes is scattered around the expected as that of noise is.
+        found = found * fluctuations(bands_of(self.picture), power)
+        return batch._replace(pictures=to_picture(power + tail * found))
