@@ -1,6 +1,6 @@
 #!/bin/sh
 # Studies of pre-training. Prints what docs/studies/pretraining.md quotes.
-# Usage: TYMBAL_DATA=../shared/data docs/studies/pretraining.sh WORK [recordings|objectives|stages|layers|views]
+# Usage: TYMBAL_DATA=../shared/data docs/studies/pretraining.sh WORK [recordings|settings|objectives|stages|layers|views]
 # WORK gets recordings, corpora, pictures, runs and sweeps. Run it again to go on after a stop.
 set -eu
 WORK=${1:?give a folder for corpora, pictures, runs and sweeps}
@@ -19,7 +19,7 @@ tymbal() {
 wanted() { [ "$PART" = all ] || [ "$PART" = "$1" ]; }
 
 cp "$HERE"/*.toml . # paths in recipes and plans start from their folder
-if wanted recordings || [ ! -d songs.corpus ]; then
+if wanted recordings || [ ! -f recordings.done ]; then
     "$PYTHON" "$HERE/recordings.py" "$DATA"
     tymbal index wild --metadata wild.csv --label label -o wild.corpus --no-audit --quiet
     tymbal index esc --metadata esc.csv --label label -o esc.corpus --no-audit --quiet
@@ -36,15 +36,25 @@ if wanted recordings || [ ! -d songs.corpus ]; then
     for corpus in wild esc; do
         tymbal embed $corpus.corpus --encoder picture -o $corpus.pictures --workers 1 --quiet
     done
+    touch recordings.done
+fi
+
+OBJECTIVES="autoencoding random_projection byol frames_and_utterance multilabel contrastive"
+if wanted settings || wanted objectives; then
+    for recipe in $OBJECTIVES; do
+        tymbal pretrain $recipe.toml -o runs/$recipe --quiet
+    done
+fi
+
+if wanted settings; then # what settings were chosen by: no table of the other parts holds it
+    tymbal sweep digits.toml -o digits --no-audit --workers 1 --quiet
+    "$PYTHON" "$HERE/tables.py" sweep digits untrained
 fi
 
 if wanted objectives; then
-    for recipe in autoencoding random_projection byol frames_and_utterance multilabel contrastive; do
-        tymbal pretrain $recipe.toml -o runs/$recipe --quiet
-    done
     tymbal sweep objectives.toml -o objectives --no-audit --workers 1 --quiet
     tymbal sweep songs.toml -o songs --no-audit --workers 1 --quiet
-    (cd runs && "$PYTHON" "$HERE/tables.py" losses autoencoding random_projection byol frames_and_utterance multilabel contrastive)
+    (cd runs && "$PYTHON" "$HERE/tables.py" losses $OBJECTIVES)
     "$PYTHON" "$HERE/tables.py" sweep objectives untrained
     "$PYTHON" "$HERE/tables.py" sweep songs untrained
 fi
@@ -62,9 +72,9 @@ fi
 
 if wanted layers; then
     tymbal pretrain cnn.toml -o runs/cnn --quiet
-    tymbal pretrain transformer.toml -o runs/transformer --quiet
+    tymbal pretrain random_projection.toml -o runs/random_projection --quiet
     tymbal sweep layers.toml -o layers --no-audit --workers 1 --quiet
-    (cd runs && "$PYTHON" "$HERE/tables.py" losses cnn transformer)
+    (cd runs && "$PYTHON" "$HERE/tables.py" losses cnn random_projection)
     cat layers/results.md
 fi
 
