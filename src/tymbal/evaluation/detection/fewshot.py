@@ -1,0 +1,215 @@
+"""The few-shot measure of DCASE task 5 and of FASD13, rule by rule, and beside it what the rules leave out.
+
+1. The shots are the first events of the target, by onset; every reference that ends by the end of the last of them is
+   left out. 2. Predictions before that time are not: they count as false, whoever makes them filters them. 3. Matching
+is the largest at IoU > 0.3; what is left over and matches an unknown event is excused, one to one. 4. In a recording
+without any prediction all events of the target are missed, the shots included. 5. Counts are summed within subsets;
+precision, recall and F1 are each the harmonic mean over subsets, none below 1e-5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from tymbal.annotations import CoverageIndex
+from tymbal.annotations.coverage import complement
+from tymbal.errors import DataError, UsageError
+from tymbal.evaluation.counting import Counted, divide, mean_defined
+from tymbal.evaluation.detection.boxes import Booleans, Floats, Integers, as_boxes
+from tymbal.evaluation.detection.matching import match_boxes
+from tymbal.evaluation.intervals import CONFIDENCE, MIN_UNITS, SHOWN_UNITS, Estimate, resample, share_interval
+
+FLOOR = 1e-5
+_SHARES = ("precision", "recall", "f1")
+
+
+@dataclass(frozen=True)
+class FewshotScores:
+    """Harmonic means over subsets with intervals over recordings, arithmetic means beside them, and the counts.
+
+    subsets : subset, recordings, true, false, missed, precision, recall, f1. recordings : recording, subset, true,
+    false, missed, excused, shots_end_s. Nulls where a share has no denominator.
+    """
+
+    precision: Estimate
+    recall: Estimate
+    f1: Estimate
+    arithmetic: Mapping[str, float]
+    subsets: pl.DataFrame
+    recordings: pl.DataFrame
+
+
+def score_fewshot(
+    predictions: pl.DataFrame,
+    references: pl.DataFrame,
+    *,
+    subsets: Mapping[str, str],
+    coverage: pl.DataFrame | None = None,
+    durations: Mapping[str, float] | None = None,
+    shots: int = 5,
+    minimum_iou: float = 0.3,
+    seed: int = 0,
+) -> FewshotScores:
+    """Score predictions of one target per recording.
+
+    predictions, references : Events. References of certainty "unknown" or label "UNK" are unknown (UNK), all others
+        are of the target (POS); predictions are of the target whatever their label.
+    subsets : {recording: its subset} of every recording scored, found in or not.
+    coverage, durations : holes of the coverage of a recording in them are unknown events too, which is how tables
+        with UNK are read here; `durations` (s) closes the last hole.
+    Raises DataError where there is nothing to score, UsageError for fewer than one shot.
+    """
+    if shots < 1:
+        raise UsageError(f"{shots} shots", parameter="shots", allowed="1 or more")
+    names = sorted(subsets)
+    if not names:
+        raise DataError("no recording to score", where="subsets")
+    truth, said = _side(references, names, "references"), _side(predictions, names, "predictions")
+    unknown = _is_unknown(truth)
+    place = _place(truth, names)
+    boxes = as_boxes(truth.select("onset_s", "offset_s").to_numpy(), "references")
+    holes, hole_place = _holes(coverage, durations or {}, names)
+    shots_end = _shots_end(boxes[~unknown], place[~unknown], len(names), shots)
+    kept = boxes[:, 1] > shots_end[place]
+    excusing = np.concatenate([boxes[unknown & kept], holes[holes[:, 1] > shots_end[hole_place]]])
+    excusing_place = np.concatenate([place[unknown & kept], hole_place[holes[:, 1] > shots_end[hole_place]]])
+    theirs = as_boxes(said.select("onset_s", "offset_s").to_numpy(), "predictions")
+    their_place = _place(said, names)
+    silent = np.bincount(their_place, minlength=len(names)) == 0
+    targets = ~unknown & (kept | silent[place])
+    counts = _counts(boxes[targets], place[targets], theirs, their_place, excusing, excusing_place, minimum_iou, names)
+    return _scores(counts, names, [subsets[name] for name in names], shots_end, seed)
+
+
+def _side(table: pl.DataFrame, names: list[str], name: str) -> pl.DataFrame:
+    """Events with times of the recordings scored."""
+    missing = table.filter(pl.any_horizontal(pl.col("onset_s", "offset_s").is_null())).height
+    if missing:
+        raise DataError(f"{missing} events have no times", where=name, mend="Give onsets and offsets to all.")
+    return table.filter(pl.col("recording").is_in(names))
+
+
+def _is_unknown(table: pl.DataFrame) -> Booleans:
+    return ((table["certainty"] == "unknown").fill_null(False) | (table["label"] == "UNK").fill_null(False)).to_numpy()
+
+
+def _place(table: pl.DataFrame, names: list[str]) -> Integers:
+    mapped = table["recording"].replace_strict(names, list(range(len(names))), return_dtype=pl.Int64)
+    return mapped.to_numpy().astype(np.int64)
+
+
+def _holes(coverage: pl.DataFrame | None, durations: Mapping[str, float], names: list[str]) -> tuple[Floats, Integers]:
+    """What lies between what was listened to, for recordings that coverage speaks of: (n, 2) s and their recordings."""
+    boxes, places = [np.zeros((0, 2))], [np.zeros(0, dtype=np.int64)]
+    if coverage is not None:
+        index = CoverageIndex(coverage.with_columns(labels=None, channel=None).cast({"labels": pl.List(pl.String)}))
+        for number, name in enumerate(names):
+            spans = index.intervals(name)
+            if len(spans):
+                end = durations.get(name, float(spans[-1, 1]))
+                found = complement(spans, 0.0, end)
+                boxes.append(found)
+                places.append(np.full(len(found), number, dtype=np.int64))
+    return np.concatenate(boxes), np.concatenate(places)
+
+
+def _shots_end(boxes: Floats, place: Integers, count: int, shots: int) -> Floats:
+    """End of the last shot of each recording (recordings,); -inf without an event, the last end with fewer."""
+    ends = np.full(count, -np.inf)
+    order = np.lexsort((boxes[:, 0], place))
+    for rows in np.split(order, np.flatnonzero(np.diff(place[order])) + 1):
+        if len(rows):
+            ends[place[rows[0]]] = boxes[rows[min(shots, len(rows)) - 1], 1]
+    return ends
+
+
+def _counts(
+    targets: Floats,
+    place: Integers,
+    theirs: Floats,
+    their_place: Integers,
+    excusing: Floats,
+    excusing_place: Integers,
+    minimum_iou: float,
+    names: list[str],
+) -> Integers:
+    """(recordings, 4): true, false, missed, excused."""
+
+    def table(of: Integers) -> Integers:
+        return np.bincount(of, minlength=len(names))
+
+    hits = match_boxes(targets, theirs, minimum_iou=minimum_iou, reference_group=place, prediction_group=their_place)
+    left = np.setdiff1d(np.arange(len(theirs)), hits.prediction, assume_unique=True)
+    excused = match_boxes(
+        excusing,
+        theirs[left],
+        minimum_iou=minimum_iou,
+        reference_group=excusing_place,
+        prediction_group=their_place[left],
+    )
+    true, spared = table(place[hits.reference]), table(excusing_place[excused.reference])
+    return np.stack([true, table(their_place) - true - spared, table(place) - true, spared], axis=1)
+
+
+def _scores(counts: Integers, names: list[str], subset: list[str], shots_end: Floats, seed: int) -> FewshotScores:
+    titles, number = np.unique(np.array(subset), return_inverse=True)
+    per_file = np.zeros((len(names), 3, len(titles)))
+    per_file[np.arange(len(names)), :, number] = counts[:, :3]
+    statistics = per_file.reshape(len(names), -1)
+    whole = _shares(statistics.sum(axis=0, keepdims=True))
+    found = {share: _estimate(statistics, share, names, seed) for share in _SHARES}
+    table = pl.DataFrame(
+        {
+            "subset": titles.tolist(),
+            "recordings": np.bincount(number, minlength=len(titles)),
+            **dict(zip(("true", "false", "missed"), per_file.sum(axis=0).astype(np.int64), strict=True)),
+            **{share: whole[share][0] for share in _SHARES},
+        }
+    ).with_columns(pl.col(*_SHARES).fill_nan(None))
+    recordings = pl.DataFrame(
+        {
+            "recording": names,
+            "subset": subset,
+            **dict(zip(("true", "false", "missed", "excused"), counts.T, strict=True)),
+            "shots_end_s": np.where(np.isfinite(shots_end), shots_end, np.nan),
+        }
+    ).with_columns(pl.col("shots_end_s").fill_nan(None))
+    arithmetic = {share: float(mean_defined(whole[share])[0]) for share in _SHARES}
+    return FewshotScores(found["precision"], found["recall"], found["f1"], arithmetic, table, recordings)
+
+
+def _shares(sums: Floats) -> dict[str, Floats]:
+    """Precision, recall and F1 (resamples, subsets) of summed counts (resamples, 3 * subsets)."""
+    true, false, missed = np.split(sums, 3, axis=1)
+    return {
+        "precision": divide(true, true + false),
+        "recall": divide(true, true + missed),
+        "f1": divide(true, true + (false + missed) / 2),
+    }
+
+
+def harmonic_mean(sums: Floats, share: str) -> Floats:
+    """Harmonic mean over subsets (resamples,), none below FLOOR; subsets without any event or prediction left out."""
+    shares = _shares(sums)[share]
+    present = np.stack(np.split(sums, 3, axis=1)).sum(axis=0) > 0
+    lifted = np.maximum(np.nan_to_num(shares, nan=0.0), FLOOR)
+    return divide(present.sum(axis=1).astype(np.float64), np.where(present, 1 / lifted, 0.0).sum(axis=1))
+
+
+def _estimate(statistics: Floats, share: str, names: list[str], seed: int) -> Estimate:
+    counted = Counted(statistics, lambda sums: harmonic_mean(sums, share))
+    units = len(names)
+    value = float(counted(np.ones((1, units)))[0])
+    if np.isnan(value):
+        raise DataError("neither events nor predictions", where="score_fewshot")
+    low = high = None
+    note = ""
+    if units >= MIN_UNITS:
+        low, high, note = share_interval(value, resample(counted, units, 2000, seed), units, CONFIDENCE)
+    own = counted(np.eye(units)) if units <= SHOWN_UNITS else np.zeros(0)
+    shown = {name: None if np.isnan(each) else float(each) for name, each in zip(names, own, strict=False)}
+    return Estimate(value, low, high, units, "recording", shown, units, CONFIDENCE, note)

@@ -1,0 +1,117 @@
+"""The DCASE few-shot measure against its slow twin, and each of its rules by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.evaluation.detection.cases import events, scene
+from tests.reference import fewshot_measure as slow
+from tests.reference.detection_metrics import Event
+
+from tymbal.annotations import make_coverage
+from tymbal.errors import DataError, UsageError
+from tymbal.evaluation.detection.fewshot import score_fewshot
+
+SUBSETS = {"r0": "x", "r1": "x", "r2": "y"}
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), sizes=st.tuples(st.integers(3, 30), st.integers(1, 30)), shots=st.integers(1, 5))
+def test_equals_its_twin(seed: int, sizes: tuple[int, int], shots: int) -> None:
+    truth, said = scene(seed, *sizes, labels="pppu", recordings=3)
+    truth = [event._replace(label="UNK" if event.label == "u" else "POS") for event in truth]
+    counts = {
+        name: slow.recording_counts(
+            [event for event in truth if event.recording == name and event.label == "POS"],
+            [event for event in truth if event.recording == name and event.label == "UNK"],
+            [event for event in said if event.recording == name],
+            shots,
+            0.3,
+        )
+        for name in SUBSETS
+    }
+    found = score_fewshot(events(said), events(truth), subsets=SUBSETS, shots=shots)
+    rows = found.recordings.select("recording", "true", "false", "missed").rows()
+    assert {row[0]: row[1:] for row in rows} == counts
+    twin = slow.overall(counts, SUBSETS)
+    both = all(any(sum(counts[n]) for n in SUBSETS if SUBSETS[n] == subset) for subset in ("x", "y"))
+    if both:  # a subset with nothing in it at all is left out here
+        assert (found.precision.value, found.recall.value, found.f1.value) == pytest.approx(twin, abs=1e-12)
+
+
+def shots_then(*later: tuple[float, float, str]) -> list[Event]:
+    first = [Event("r0", float(at), at + 0.5, "POS") for at in range(5)]
+    return first + [Event("r0", onset, offset, label) for onset, offset, label in later]
+
+
+def row(truth: list[Event], said: list[Event], **options: object) -> dict[str, object]:
+    found = score_fewshot(events(said), events(truth), subsets={"r0": "x"}, **options)  # type: ignore[arg-type]
+    return found.recordings.row(0, named=True)
+
+
+def test_shots_are_no_references_but_predictions_on_them_are_false() -> None:
+    truth = shots_then((10, 11, "POS"))
+    said = [Event("r0", 10, 11, "", 0.9), Event("r0", 0.0, 0.5, "", 0.9)]
+    counts = row(truth, said)
+    assert (counts["true"], counts["false"], counts["missed"]) == (1, 1, 0)
+    assert counts["shots_end_s"] == 4.5
+
+
+def test_an_unknown_event_that_ends_within_the_shots_excuses_nothing() -> None:
+    truth = shots_then((10, 11, "POS"), (2.6, 2.9, "UNK"), (12, 13, "UNK"))
+    said = [Event("r0", 2.6, 2.9, "", 0.9), Event("r0", 12, 13, "", 0.9)]
+    counts = row(truth, said)
+    assert (counts["true"], counts["false"], counts["missed"], counts["excused"]) == (0, 1, 1, 1)
+
+
+def test_holes_in_the_coverage_are_unknown_events() -> None:
+    coverage = make_coverage({"recording": ["r0", "r0"], "start_s": [0.0, 13.0], "end_s": [12.0, 20.0]})
+    said = [Event("r0", 12, 13, "", 0.9), Event("r0", 19.9, 21, "", 0.5)]
+    counts = row(shots_then((10, 11, "POS")), said, coverage=coverage, durations={"r0": 21.0})
+    assert (counts["false"], counts["excused"]) == (0, 2)
+
+
+def test_a_recording_without_predictions_misses_its_shots_too() -> None:
+    counts = row(shots_then((10, 11, "POS")), [])
+    assert (counts["true"], counts["false"], counts["missed"]) == (0, 0, 6)
+
+
+def test_iou_must_exceed_the_threshold() -> None:
+    said = [Event("r0", 10.0, 10.3, "", 0.9)]
+    assert row(shots_then((10, 11, "POS")), said)["true"] == 0
+    assert row(shots_then((10, 11, "POS")), said, minimum_iou=0.29)["true"] == 1
+
+
+def test_one_subset_without_a_hit_ruins_the_harmonic_mean_alone() -> None:
+    truth = shots_then((10, 11, "POS")) + [event._replace(recording="r1") for event in shots_then((10, 11, "POS"))]
+    found = score_fewshot(
+        events([Event("r0", 10, 11, "", 0.9), Event("r1", 15, 16, "", 0.9)]),
+        events(truth),
+        subsets={"r0": "x", "r1": "y"},
+    )
+    assert found.f1.value == pytest.approx(2 / (1 + 1e5))
+    assert found.arithmetic["f1"] == 0.5
+    assert found.subsets["f1"].to_list() == [1.0, 0.0]
+    assert (found.f1.low, found.f1.units) == (None, 2)
+
+
+def test_an_interval_from_eight_recordings_on() -> None:
+    truth, said = scene(1, 200, 200, labels="p", recordings=10)
+    found = score_fewshot(events(said), events(truth), subsets={f"r{n}": "xy"[n % 2] for n in range(10)}, shots=2)
+    assert found.f1.low is not None
+    assert found.f1.high is not None
+    assert found.f1.low < found.f1.value < found.f1.high
+    assert np.isfinite(found.precision.value)
+
+
+def test_what_cannot_be_scored_is_refused() -> None:
+    truth = events(shots_then())
+    with pytest.raises(UsageError, match="1 or more"):
+        score_fewshot(truth, truth, subsets={"r0": "x"}, shots=0)
+    with pytest.raises(DataError, match="no recording"):
+        score_fewshot(truth, truth, subsets={})
+    with pytest.raises(DataError, match="5 events have no times"):
+        score_fewshot(truth, truth.with_columns(offset_s=pl.lit(None, dtype=pl.Float64)), subsets={"r0": "x"})
