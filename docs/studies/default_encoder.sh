@@ -1,8 +1,10 @@
 #!/bin/sh
 # The encoder that ships: from allowed recordings and made scenes to a file, and its judgement.
 # Usage: TYMBAL_DATA=../shared/data docs/studies/default_encoder.sh WORK STEP...   (run it again to go on after a stop)
-#   STEP: sources, scenes, pictures, train=RECIPE, validate=NAME:FILE, verdict=FILE; or all, small (minutes, to see that it runs)
-# Settings: docs/studies/default-encoder/*.toml. DEVICE=cuda trains on a GPU, EPOCHS=N longer than the recipe says.
+#   STEP: sources, scenes, pictures, corpora, train=RECIPE, validate, ship=RUN, verdict=FILE, card=RUN
+# To see that it runs, in minutes: SCENES=40 CROPS=128 EPOCHS=1 docs/studies/default_encoder.sh WORK sources scenes pictures train=contrastive
+# Settings: docs/studies/default-encoder/*.toml. DEVICE=cuda trains on a GPU, EPOCHS=N, CROPS=N: other lengths than
+# the recipe says; NAME=.x ends the name of that run.
 set -eu
 WORK=${1:?give a folder for corpora, stores and runs}
 shift
@@ -55,8 +57,9 @@ pictures() { # the scenes as recorders of three rates deliver them
 }
 
 train() {
-    sed "${EPOCHS:+s/^epochs = .*/epochs = $EPOCHS/};${CROPS:+s/^crops = .*/crops = $CROPS/}" "$HERE/$1.toml" >$1.toml
-    tymbal pretrain $1.toml -o run.$1 --device "${DEVICE:-cpu}"
+    name=$1${NAME:-}
+    sed "${EPOCHS:+s/^epochs = .*/epochs = $EPOCHS/};${CROPS:+s/^crops = .*/crops = $CROPS/}" "$HERE/$1.toml" >"$name.toml"
+    tymbal pretrain "$name.toml" -o "run.$name" --device "${DEVICE:-cpu}"
 }
 
 corpora() { # of validation and of the tests: reads no scores
@@ -112,42 +115,69 @@ CODE
         --coverage boobook/coverage.csv --split-by site --folds each -o boobook.corpus "$@"
 }
 
-judge() { # a sweep of $1 with spectral and the encoders named after it, NAME=FILE or NAME= for random weights
+judge() { # a sweep of $1 with spectral, the encoders named after it (NAME=FILE), and the last one with random weights
     plan=$1
     shift
-    {
-        cat "$HERE/$plan.sweep.toml"
-        printf '\n[[encoders]]\nencoder = "spectral"\n'
-        for each in "$@"; do
-            case $each in
-                *=) printf '\n[[encoders]]\nname = "%s"\nencoder = "meltransformer"\nrandom_weights = true\n' "${each%=}" ;;
-                *) printf '\n[[encoders]]\nname = "%s"\nencoder = "%s"\n' "${each%%=*}" "${each#*=}" ;;
-            esac
-        done
-    } >"$plan.sweep.toml"
+    "$PYTHON" - "$HERE/$plan.sweep.toml" "$@" >"$plan.sweep.toml" <<'CODE'
+import json, sys
+from pathlib import Path
+from tymbal.encoders.loading import read_container
+print(Path(sys.argv[1]).read_text(encoding="utf-8"))
+print('[[encoders]]\nencoder = "spectral"')
+for each in sys.argv[2:]:
+    name, _, file = each.partition("=")
+    print(f'\n[[encoders]]\nname = "{name}"\nencoder = "{file}"')
+header = read_container(Path(file)).header
+options = {key: value for key, value in json.loads(header["config"]).items() if key != "picture"}
+print(f'\n[[encoders]]\nname = "random weights"\nencoder = "{header["name"]}"\nrandom_weights = true')
+print("[encoders.options]", *(f"{key} = {json.dumps(value)}" for key, value in options.items()), sep="\n")
+CODE
     tymbal sweep "$plan.sweep.toml" -o "$plan.sweep" --no-audit --workers "$WORKERS" --quiet
 }
 
-validate() { # every run there is, compared where the plan says that candidates are
-    set -- "random weights="
+validate() { # every run there is, compared as the plan says
+    set --
     for run in run.*/encoder.safetensors; do
         name=${run%/*}
-        [ -f "$run" ] && set -- "$@" "${name#run.}=$run"
+        set -- "$@" "${name#run.}=$run"
     done
     judge validation_calls "$@"
     judge validation_windows "$@"
     "$PYTHON" "$HERE/verdict.py" validation_calls.sweep validation_windows.sweep
 }
 
+ship() { # the encoder of a run, its numbers rounded to float16, with its card, hashes and reference outputs
+    "$PYTHON" - "run.$1" "ship.$1" <<'CODE'
+import json, sys
+from pathlib import Path
+from tymbal.encoders import load_encoder, save_encoder
+from tymbal.encoders.checkpoint import round_to_half
+run, out = Path(sys.argv[1]), Path(sys.argv[2])
+encoder = load_encoder(run / "encoder.safetensors")
+told = json.loads((run / "pretraining.json").read_text(encoding="utf-8"))
+told["unrounded_checksum"] = encoder.checksum
+save_encoder(round_to_half(encoder), out / "encoder.safetensors")
+told["encoder_checksum"] = encoder.checksum
+(out / "pretraining.json").write_text(json.dumps(told, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+CODE
+}
+
+card() { # the folder that the package brings, from what ship left; the facts are written by hand from the verdict
+    rm -rf published
+    tymbal encoders publish "ship.$1" -o published --facts "$HERE/facts.toml" --strict
+}
+
 verdict() { # the tests, once
-    judge test_calls "random weights=" "trained=$1"
-    judge test_windows "random weights=" "trained=$1"
+    judge test_calls "trained=$1"
+    judge test_windows "trained=$1"
     "$PYTHON" "$HERE/verdict.py" test_calls.sweep test_windows.sweep --primary "P1 cats" "P2 zebra finches"
 }
 
 for step in "$@"; do
     case $step in
         sources | scenes | pictures | corpora | validate) "$step" ;;
+        ship=*) ship "${step#ship=}" ;;
+        card=*) card "${step#card=}" ;;
         train=*) train "${step#train=}" ;;
         verdict=*) verdict "${step#verdict=}" ;;
         *) echo "no step called $step" >&2; exit 2 ;;
