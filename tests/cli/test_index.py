@@ -76,3 +76,25 @@ def test_complete_says_what_absence_means(
     assert "recall only" in " ".join(capsys.readouterr().err.split())
     assert main([*arguments, "--complete"]) == 0
     assert "listened to for every label" in " ".join(capsys.readouterr().err.split())
+
+
+def test_manifests_and_taxa_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_sound(tmp_path / "sounds" / "XC1.wav", seed=1)
+    rows = [{"id": "1", "gen": "Turdus", "sp": "merula", "also": ["Nemo nemo"]}, {"id": "2", "gen": "A", "sp": "b"}]
+    (tmp_path / "xc.json").write_text(json.dumps({"recordings": rows}))
+    (tmp_path / "taxa.csv").write_text("name,canonical\nTurdus merula,Amsel\n")
+    call = ["index", str(tmp_path / "sounds"), "-o", str(tmp_path / "c"), "--manifest", str(tmp_path / "xc.json")]
+    call += ["--taxonomy", str(tmp_path / "taxa.csv"), "--no-audit"]
+    assert main(call) == 0
+    said = " ".join(capsys.readouterr().err.split())
+    for told in (
+        "manifest xc.json (xeno-canto): 1 of 2 entries have a recording here",
+        "taxonomy: 1 mapped, 1 unmapped",
+        "Nemo nemo unmapped 1",
+        "not_on_disk: xc.json: 1 of 2 entries have no recording here: XC2",
+    ):
+        assert told in said
+    assert main([*call, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["manifests"] == [{"manifest": "xc.json", "archive": "xeno-canto", "here": 1, "entries": 2}]
+    assert [row["status"] for row in found["taxa"]] == ["unmapped", "mapped"]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -233,3 +234,66 @@ def test_metadata_rides_along(sounds: Path, tmp_path: Path) -> None:
     corpus = index(sounds, out=tmp_path / "c", workers=1, metadata=one)
     assert corpus.recordings.filter(pl.col("lek") == "L1")["recording"].to_list() == ["site0/take0.flac"]
     assert corpus.faults["code"].to_list() == ["no_recording"]
+
+
+class TestManifests:
+    """Corpora of archives: labels, places, licences; what is missing is listed; taxa made one."""
+
+    @pytest.fixture
+    def archive(self, tmp_path: Path) -> Path:
+        write_sound(tmp_path / "sounds" / "XC1-Amsel.wav", seed=1)
+        write_sound(tmp_path / "sounds" / "XC2.wav", seed=2)
+        write_sound(tmp_path / "sounds" / "mine.wav", seed=3)
+        row = {"gen": "Turdus", "sp": "merula", "rec": "Ann", "loc": "Park", "lic": "cc-by-4.0", "length": "0:01"}
+        rows = [
+            {**row, "id": "1", "also": ["Parus ater"], "date": "2020-05-05", "time": "05:00"},
+            {**row, "id": "2", "gen": "Mystery", "sp": "mystery", "also": [""], "loc": "Lake"},
+            {**row, "id": "3", "also": []},
+        ]
+        (tmp_path / "xc.json").write_text(json.dumps({"recordings": rows}))
+        (tmp_path / "taxa.csv").write_text("name,canonical\nTurdus merula,Amsel\nParus ater,A\nParus ater,B\n")
+        return tmp_path
+
+    def test_one_corpus(self, archive: Path) -> None:
+        sounds, out = archive / "sounds", archive / "c"
+        corpus = index(sounds, out=out, manifest=archive / "xc.json", taxonomy=archive / "taxa.csv")
+        told = corpus.recordings.select("recording", "species", "site", "licence", "start_time", "start_time_source")
+        assert told.rows() == [
+            ("XC1-Amsel.wav", "Amsel", "Park", "CC-BY-4.0", "2020-05-05T05:00:00", "xeno-canto"),
+            ("XC2.wav", None, "Lake", "CC-BY-4.0", None, None),
+            ("mine.wav", None, None, None, None, None),
+        ]
+        events = corpus.events.select("recording", "label", "role", "label_as_given", "onset_s").rows()
+        assert events == [
+            ("XC1-Amsel.wav", "Amsel", "primary", "Turdus merula", None),
+            ("XC1-Amsel.wav", "Parus ater", "background", "Parus ater", None),
+        ]
+        again = Corpus.open(out)
+        assert again.absent["id"].to_list() == ["3"]
+        assert again.taxa.select("label", "status").rows() == [("Parus ater", "split"), ("Turdus merula", "mapped")]
+        assert corpus.manifests == (("xc.json", "xeno-canto", 2, 3),)
+        assert {"identity_unknown", "not_on_disk", "not_in_manifest"} <= set(corpus.faults["code"])
+        assert again.examples("species")["recording"].to_list() == ["XC1-Amsel.wav"]
+        before = files(out)
+        index(sounds, out=out, manifest=archive / "xc.json", taxonomy=archive / "taxa.csv")
+        assert files(out) == before
+        index(sounds, out=out)
+        assert Corpus.open(out).absent.is_empty()
+        assert Corpus.open(out).taxa.is_empty()
+
+    def test_the_users_own_table_stands_over_the_archive(self, archive: Path) -> None:
+        own = write_csv(
+            archive / "own.csv", {"recording": ["XC1-Amsel.wav"], "site": ["Garden"], "species": ["Cuckoo"]}
+        )
+        corpus = index(archive / "sounds", out=archive / "c", manifest=archive / "xc.json", metadata=own)
+        row = corpus.recordings.filter(recording="XC1-Amsel.wav").row(0, named=True)
+        assert (row["site"], row["species"], row["recordist"]) == ("Garden", "Cuckoo", "Ann")
+        assert "metadata_conflict" in set(corpus.faults["code"])
+
+    def test_tables_of_nobody_are_refused_before_any_work(self, archive: Path) -> None:
+        (archive / "x.csv").write_text("a,b\n1,2\n")
+        with pytest.raises(AnnotationError, match="no manifest that is known here"):
+            index(archive / "sounds", out=archive / "c", manifest=archive / "x.csv")
+        with pytest.raises(AnnotationError, match="no table of names"):
+            index(archive / "sounds", out=archive / "c", taxonomy=archive / "x.csv")
+        assert not (archive / "c").exists()

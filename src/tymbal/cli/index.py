@@ -36,6 +36,12 @@ class Tables:
         Tables of events in any format, or folders of such.
     metadata
         CSV tables with a `recording` column; their other columns ride along (site, individual, session, fold).
+    manifest
+        What an archive hands out with recordings: Xeno-canto (JSON or table), iNaturalist, AudioSet, Watkins, Darwin
+        Core (GBIF, Animal Sound Archive). Their labels, places, licences and recordists ride along.
+    taxonomy
+        A table that labels are mapped to names by: eBird's or Clements' checklist, GBIF's Taxon.tsv, or columns name
+        and canonical. What does not map keeps its label and is listed.
     label
         The column of events or metadata that holds the label.
     coverage
@@ -46,6 +52,8 @@ class Tables:
 
     annotations: Annotated[tuple[Path, ...], Parameter(consume_multiple=True, negative="")] = ()
     metadata: Annotated[tuple[Path, ...], Parameter(consume_multiple=True, negative="")] = ()
+    manifest: Annotated[tuple[Path, ...], Parameter(consume_multiple=True, negative="")] = ()
+    taxonomy: Path | None = None
     label: str | None = None
     coverage: Path | None = None
     complete: Annotated[bool, Parameter(negative="")] = False
@@ -108,6 +116,8 @@ def index(
         out=out,
         annotations=tables.annotations,
         metadata=tables.metadata,
+        manifest=tables.manifest,
+        taxonomy=tables.taxonomy,
         label=tables.label,
         coverage=coverage,
         workers=workers,
@@ -151,7 +161,17 @@ def _plain(
     split = None
     if report is not None:
         split = {**vars(report), "folds": report.folds.to_dicts(), "labels": report.labels.to_dicts()}
-    return {**numbers, "changes": corpus.changes, "split": split, "audit": findings, "failed": failures}
+    return {
+        **numbers,
+        "changes": corpus.changes,
+        "manifests": [
+            dict(zip(("manifest", "archive", "here", "entries"), row, strict=True)) for row in corpus.manifests
+        ],
+        "taxa": corpus.taxa.to_dicts(),
+        "split": split,
+        "audit": findings,
+        "failed": failures,
+    }
 
 
 def _tell(corpus: Corpus, numbers: dict[str, Any], label: str | None, report: SplitReport | None) -> None:
@@ -166,6 +186,8 @@ def _tell(corpus: Corpus, numbers: dict[str, Any], label: str | None, report: Sp
     if numbers["events"]:
         where = f"{numbers['recordings_with_events']:,} recordings"
         rows.append(("events", f"{numbers['events']:,} in {where}, {numbers['events_with_times']:,} with times"))
+    for name, archive, here, entries in corpus.manifests:
+        rows.append(("manifest", f"{name} ({archive}): {here:,} of {entries:,} entries have a recording here"))
     if label is not None:
         rows.append((label, f"{len(numbers['labels'])} labels: {_counted(numbers['labels'])}"))
     if numbers["coverage_hours"] is not None:
@@ -175,8 +197,26 @@ def _tell(corpus: Corpus, numbers: dict[str, Any], label: str | None, report: Sp
     if corpus.changes is not None:
         rows.append(("changes", _changes(corpus.changes)))
     say_table(("corpus", numbers["corpus"]), rows)
+    _tell_taxa(corpus)
     _tell_split(report)
     _tell_faults(corpus)
+
+
+def _tell_taxa(corpus: Corpus) -> None:
+    """How many labels mapped, and every one that did not, with what it may stand for."""
+    taxa = corpus.taxa
+    if taxa.is_empty():
+        return
+    statuses = dict(taxa["status"].value_counts().iter_rows())
+    words = ("same", "mapped", "unmapped", "ambiguous", "split")
+    say(f"taxonomy: {', '.join(f'{statuses[word]:,} {word}' for word in words if word in statuses)}")
+    odd = taxa.filter(~taxa["status"].is_in(["same", "mapped"])).sort(
+        "status", "events", "label", descending=[False, True, False]
+    )
+    if odd.height:
+        say("these keep their label (all in taxa.parquet):")
+        rows = [(label, status, f"{events:,}", " | ".join(names)) for label, status, names, events in odd.iter_rows()]
+        say_table(("label", "is", "events", "may stand for"), rows, limit=20)
 
 
 def _counted(counts: dict[str, int], unit: str = "", limit: int = 6) -> str:

@@ -16,7 +16,7 @@ from tymbal import __version__
 from tymbal.annotations import CoverageIndex, covered_seconds
 from tymbal.annotations.tables import COVERAGE, EVENTS
 from tymbal.config import dumps
-from tymbal.corpus.tables import FAILURES, FAULTS, RECORDINGS, SPLITS, as_text, told_columns
+from tymbal.corpus.tables import ABSENT, FAILURES, FAULTS, RECORDINGS, SPLITS, TAXA, as_text, told_columns
 from tymbal.errors import CorpusError, DataError
 from tymbal.jobs import write_text, write_through
 
@@ -30,6 +30,7 @@ TABLES = {
     "faults": FAULTS,
     "splits": SPLITS,
 }
+OPTIONAL = {"splits": SPLITS, "absent": ABSENT, "taxa": TAXA}  # empty where the file is not there
 CHECKED = ("recordings", "events", "coverage", "failures", "faults")  # written together; splits come and go alone
 
 
@@ -49,13 +50,15 @@ class Changes:
 class Corpus:
     """Recordings + events + coverage + splits: what every task takes. Make one with `index`, read it with `open`.
 
-    `root` is the folder that recordings' paths are relative to; `changes` is set by `index` alone.
+    `root` is the folder that recordings' paths are relative to; `changes` and `manifests` (name, archive, entries with
+    a recording, entries) are set by `index` alone.
     """
 
     path: Path
     root: Path
     parameters: dict[str, Any] = field(default_factory=dict)
     changes: Changes | None = None
+    manifests: tuple[tuple[str, str, int, int], ...] = ()
     _tables: dict[str, pl.DataFrame] = field(default_factory=dict, repr=False)
     _covered: CoverageIndex | None = field(default=None, repr=False)
 
@@ -88,8 +91,8 @@ class Corpus:
         if name not in self._tables:
             file = self.path / f"{name}.parquet"
             if not file.is_file():
-                if name == "splits":
-                    return pl.DataFrame(schema=SPLITS)
+                if name in OPTIONAL:
+                    return pl.DataFrame(schema=OPTIONAL[name])
                 raise CorpusError(f"{file.name} is missing", where=self.path, mend="Run tymbal index again.")
             self._tables[name] = read_table(file)
         return self._tables[name]
@@ -118,6 +121,16 @@ class Corpus:
     def faults(self) -> pl.DataFrame:
         """What was odd in files that could be read (`corpus.tables.FAULTS`)."""
         return self._table("faults")
+
+    @property
+    def absent(self) -> pl.DataFrame:
+        """Entries of manifests without a recording here (`corpus.tables.ABSENT`)."""
+        return self._table("absent")
+
+    @property
+    def taxa(self) -> pl.DataFrame:
+        """What became of each label by the table of taxa (`corpus.tables.TAXA`)."""
+        return self._table("taxa")
 
     @property
     def splits(self) -> pl.DataFrame:

@@ -5,22 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from tymbal.audio import AUDIO_EXTENSIONS, find_recordings
-from tymbal.corpus.corpus import TABLES, Changes, Corpus, read_head, read_table, write_head, write_table
+from tymbal.config import to_plain
+from tymbal.corpus.corpus import OPTIONAL, TABLES, Changes, Corpus, read_head, read_table, write_head, write_table
 from tymbal.corpus.coverage import gather_coverage
 from tymbal.corpus.identify import Identify, RecordingFile, list_files, still_known
 from tymbal.corpus.ingest import Ingested, find_tables, ingest
-from tymbal.corpus.metadata import join_metadata, read_metadata
+from tymbal.corpus.manifests import Gathered, find_reader, gather
+from tymbal.corpus.metadata import TOLD, join_metadata, read_metadata
 from tymbal.corpus.tables import FAILURES, FAULTS, RECORDINGS, told_columns
 from tymbal.corpus.tally import Folder, Tally, tally
+from tymbal.corpus.taxonomy import check_taxonomy, rename_taxa
 from tymbal.errors import CorpusError, DataError, Fault, InputPathError, NothingDoneError, UsageError
 from tymbal.jobs import Executor, Failure, Progress, Silent, make_executor, only_writer, remove_temporaries
 
 PROBED = "probed.parquet"  # recordings as their files tell, before metadata: what indexing again takes over
 WORK = "work"  # folder in the corpus for unfinished jobs
+PATHS = ("taxonomy", "coverage")  # parameters that are one path
 FEW = 256  # recordings that are probed in this process: starting others takes longer
 PathLike = str | Path
 
@@ -40,6 +45,8 @@ def index(
     out: PathLike,
     annotations: PathLike | Sequence[PathLike] = (),
     metadata: PathLike | Sequence[PathLike] = (),
+    manifest: PathLike | Sequence[PathLike] = (),
+    taxonomy: PathLike | None = None,
     label: str | None = None,
     coverage: PathLike | None = None,
     workers: int | None = 1,
@@ -53,6 +60,9 @@ def index(
     recordings : folder, searched recursively; recordings are known by their path below it and their content.
     annotations : tables of events in any format that `tymbal.annotations` reads, or folders of such.
     metadata : CSV tables with a `recording` column; the other columns ride along (site, individual, session, fold).
+    manifest : what archives hand out with recordings; see `corpus.manifests`. Entries without a recording here are
+        rows of `.absent`.
+    taxonomy : a table that labels are mapped to names by; see `corpus.taxonomy`. `.taxa` says what became of each.
     label : the column that holds the label where a table has several; see `Corpus.examples`.
     coverage : what was listened to exhaustively: a coverage table, or "complete" for everything in recordings that
         have annotations. Formats that say so themselves need neither.
@@ -66,6 +76,10 @@ def index(
     root, target = Path(recordings), Path(out)
     tables = find_tables(_paths(annotations))
     told = [(path.name, read_metadata(path)) for path in _paths(metadata)]
+    for path in _paths(manifest):
+        find_reader(path)  # told before hours of hashing
+    if taxonomy is not None:
+        check_taxonomy(Path(taxonomy))
     progress = progress or Silent()
     before = _before(target)
     found = _find(root, target, before if resume else None)
@@ -75,25 +89,54 @@ def index(
         probed = pl.concat([found.known, identified.table]).sort("recording")
         if probed.is_empty():
             raise _nothing_read(root, [*found.failures, *identified.failures])
-        table, faults = join_metadata(probed, told)
+        gathered = gather(_paths(manifest), probed)
+        table, faults = join_metadata(probed, [*told, *_beside(gathered, told)])
         executor = make_executor(workers)
-        ingested = ingest(tables, table, label=label, executor=executor, progress=progress)
+        ingested = ingest(tables, table, label=label, executor=executor, progress=progress, more=gathered.events)
         _check_label(label, ingested, table)
+        ingested.events, table, taxa = rename_taxa(ingested.events, table, taxonomy)
         spans, more = gather_coverage(coverage, ingested.coverage, ingested.events, table)
-        parameters = {
-            "annotations": [path.as_posix() for path in _paths(annotations)],
-            "metadata": [path.as_posix() for path in _paths(metadata)],
-            "label": label,
-            "coverage": Path(coverage).as_posix() if coverage is not None else None,
-        }
+        parameters = _parameters(
+            annotations=_paths(annotations),
+            metadata=_paths(metadata),
+            manifest=_paths(manifest) or None,
+            taxonomy=taxonomy,
+            label=label,
+            coverage=coverage,
+        )
         failures = [*found.failures, *identified.failures, *ingested.failures]
         odd = table.filter(pl.col("faults").list.len() > 0).select("recording", "faults")
         own = [(name, fault) for name, texts in odd.iter_rows() for fault in _split_faults(texts)]
-        corpus = Corpus(target, root, {name: value for name, value in parameters.items() if value is not None})
+        corpus = Corpus(target, root, parameters)
         now = {"recordings": table, "events": ingested.events, "coverage": spans}
-        dropped = _write(corpus, probed, now, failures, [*own, *faults, *ingested.faults, *more])
-        corpus.changes = _compare(before, probed, dropped)
+        _write_optional(target, {"absent": pl.concat(gathered.absent) if gathered.absent else None, "taxa": taxa})
+        faults = [*own, *faults, *gathered.faults, *ingested.faults, *more]
+        dropped = _write(corpus, probed, now, failures, faults)
+        corpus.changes, corpus.manifests = _compare(before, probed, dropped), tuple(gathered.counts)
         return corpus
+
+
+def _beside(gathered: Gathered, told: Sequence[tuple[str, pl.DataFrame]]) -> list[tuple[str, pl.DataFrame]]:
+    """Metadata of manifests, without what stands over a file's header where the user's own tables tell it."""
+    taken = {name for _, table in told for name in table.columns} & set(TOLD)
+    return [(name, table.drop(taken, strict=False)) for name, table in gathered.metadata]
+
+
+def _parameters(**given: Any) -> dict[str, Any]:
+    """What the corpus keeps of how it was made: paths as text, nothing that was not given."""
+    return {
+        name: to_plain(Path(value) if name in PATHS else value) for name, value in given.items() if value is not None
+    }
+
+
+def _write_optional(target: Path, tables: dict[str, pl.DataFrame | None]) -> None:
+    """Tables that not every corpus has; those of an earlier run go."""
+    target.mkdir(parents=True, exist_ok=True)
+    for name, table in tables.items():
+        if table is None:
+            (target / f"{name}.parquet").unlink(missing_ok=True)
+        else:
+            write_table(target / f"{name}.parquet", table)
 
 
 def _paths(given: PathLike | Sequence[PathLike]) -> list[Path]:
@@ -123,7 +166,7 @@ def _before(target: Path) -> pl.DataFrame | None:
         read_head(target)
         return read_table(target / PROBED)
     except CorpusError:  # a first run that was killed, or a damaged corpus: everything is looked at again
-        ours = {*TABLES, "probed", "measures", "corpus", "index", WORK}
+        ours = {*TABLES, *OPTIONAL, "probed", "measures", "corpus", "index", WORK}
         foreign = [path.name for path in target.iterdir() if path.stem not in ours and not path.name.startswith(".")]
         if foreign and not (target / "corpus.toml").exists() and not (target / WORK).exists():
             raise UsageError(

@@ -104,19 +104,20 @@ def ingest(
     label: str | None,
     executor: Executor,
     progress: Progress,
+    more: Sequence[pl.DataFrame] = (),
 ) -> Ingested:
-    """Read every table, match its recordings, clean its events, number them by content.
+    """Read every table, match its recordings, clean its events, number them by content; `more` are events beside them.
 
     Rows whose recording is not in `recordings` are left out and listed among the faults; unreadable tables are
     failures and the rest goes on.
     """
-    if not tables:
+    if not tables and not more:
         return Ingested(make_events({}).with_columns(pl.col("recording")), pl.DataFrame(schema=COVERAGE))
-    read = _read_all(tables, label, executor, progress)
+    read = _read_all(tables, label, executor, progress) if tables else []
     result = Ingested(make_events({}), pl.DataFrame(schema=COVERAGE), tables=len(tables))
     names = recordings["recording"].to_list()
-    groups = max(table.group for table in tables) + 1
-    events: list[pl.DataFrame] = []
+    groups = max((table.group for table in tables), default=-1) + 1
+    events: list[pl.DataFrame] = list(more)
     coverage: list[pl.DataFrame] = []
     vocabulary: list[set[str]] = [set() for _ in range(groups)]
     spans: list[list[pl.DataFrame]] = [[] for _ in range(groups)]

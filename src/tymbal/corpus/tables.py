@@ -55,6 +55,24 @@ FAULTS = pl.Schema(
     }
 )
 
+ABSENT = pl.Schema(
+    {
+        "manifest": pl.String(),
+        "id": pl.String(),  # the archive's number
+        "file": pl.String(),  # the first name under which it was looked for
+        "species": pl.String(),
+    }
+)
+
+TAXA = pl.Schema(
+    {
+        "label": pl.String(),
+        "status": pl.String(),  # same, mapped; unmapped, ambiguous, split: these keep their label
+        "canonical": pl.List(pl.String()),  # one name, or all that it may stand for
+        "events": pl.Int64(),
+    }
+)
+
 
 # Columns that Tymbal makes itself, apart from those that a user's table may fill.
 OUR_OWN = (set(RECORDINGS) | set(EVENTS) | {"group", "fold", "source_row", "view_rows"}) - {"site", "recorder"}
