@@ -55,6 +55,7 @@ if wanted objectives; then
     tymbal sweep objectives.toml -o objectives --no-audit --workers 1 --quiet
     tymbal sweep songs.toml -o songs --no-audit --workers 1 --quiet
     (cd runs && "$PYTHON" "$HERE/tables.py" losses $OBJECTIVES)
+    "$PYTHON" "$HERE/tables.py" spread $(for recipe in $OBJECTIVES; do echo runs/$recipe; done)
     "$PYTHON" "$HERE/tables.py" sweep objectives untrained
     "$PYTHON" "$HERE/tables.py" sweep songs untrained
 fi

@@ -1,4 +1,4 @@
-"""Tables of docs/studies/pretraining.md: python tables.py losses RUN... | sweep FOLDER [AGAINST] (beside runs)"""
+"""Tables of docs/studies/pretraining.md: python tables.py losses RUN... | spread RUN... | sweep FOLDER [AGAINST]"""
 
 from __future__ import annotations
 
@@ -8,6 +8,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from tymbal.encoders import load_encoder
+from tymbal.encoders.pictures import PictureEncoder
+from tymbal.encoders.source import open_encoder
+from tymbal.pretraining import SourceConfig
+from tymbal.pretraining.crops import Crops, open_source
+from tymbal.pretraining.objectives.contract import flat, masked_mean
 from tymbal.probes.sweep.words import number, p_value
 
 
@@ -58,8 +66,35 @@ def sweep(folder: str, against: str | None = None) -> None:
             row(name, f"{task['units']} × {task['unit_name']}", encoder, *cells, *more)
 
 
+def spread(runs: Sequence[str]) -> None:
+    """Whether a run collapsed: how clips lie apart in the last layer's mean over time, for 256 crops of 2 s.
+
+    The mean cosine of two clips, and the directions in use: (sum of the covariance's eigenvalues)² / sum of squares.
+    """
+    torch.manual_seed(0)
+    sources = [open_source(SourceConfig(f"{name}.pictures"), Path()) for name in ("wild", "esc")]
+    pictures, real, _ = Crops(sources, frames=200, examples=256).batch(torch.arange(256))
+    row("run", "mean cosine of two clips", "directions in use", "of")
+    row(*["---"] * 4)
+    config = json.loads((Path(runs[0]) / "pretraining.json").read_text(encoding="utf-8"))["recipe"]["encoder_config"]
+    named = {Path(run).name: load_encoder(Path(run) / "encoder.safetensors") for run in runs}
+    first = open_encoder("meltransformer", random_weights=True, **config).encoder
+    for name, encoder in {"untrained": first, **named}.items():
+        assert isinstance(encoder, PictureEncoder)
+        with torch.no_grad():
+            values, mask = flat(list(encoder.look(pictures, real).values())[-1])
+        clips = masked_mean(values, mask)
+        unit = torch.nn.functional.normalize(clips, dim=1)
+        cosine = float(((unit @ unit.T).sum() - len(unit)) / (len(unit) * (len(unit) - 1)))
+        covariance = torch.cov(clips.T)
+        directions = float(covariance.trace().square() / covariance.square().sum())
+        row(name, f"{cosine:.3f}", f"{directions:.1f}", clips.shape[1])
+
+
 if __name__ == "__main__":
     if sys.argv[1] == "losses":
         losses(sys.argv[2:])
+    elif sys.argv[1] == "spread":
+        spread(sys.argv[2:])
     else:
         sweep(*sys.argv[2:])

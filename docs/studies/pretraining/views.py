@@ -8,8 +8,7 @@ from pathlib import Path
 import torch
 
 from tymbal.encoders.pictures import PictureConfig
-from tymbal.pretraining import SourceConfig
-from tymbal.pretraining.crops import Crops, open_source
+from tymbal.pretraining import Crops, SourceConfig, open_source
 from tymbal.pretraining.masking import hidden_spans, stretch
 from tymbal.pretraining.views import ViewsConfig, view
 from tymbal.report.pictures import draw_pictures
