@@ -16,7 +16,7 @@ from tests.reference import box_matching as slow
 from tymbal.errors import DataError, UsageError
 from tymbal.evaluation.detection import match_boxes, match_by_score, matching, overlapping_pairs
 
-FEW = settings(max_examples=80, deadline=None)
+FEW = settings(max_examples=60, deadline=None)
 
 
 def boxes(random: np.random.Generator, count: int, span_s: float, columns: int = 2, levels: int = 0) -> np.ndarray:

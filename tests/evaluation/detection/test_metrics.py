@@ -26,7 +26,7 @@ from tymbal.evaluation.detection.problem import DetectionProblem, DetectionSetti
 from tymbal.evaluation.detection.psds import PSDS1, PSDS2, Psds
 from tymbal.evaluation.detection.ranking import RankedBoxes, average_precision
 
-FEW = settings(max_examples=50, deadline=None)
+FEW = settings(max_examples=30, deadline=None)
 
 
 def value(name: str, of: DetectionProblem) -> float:
