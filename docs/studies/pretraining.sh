@@ -1,6 +1,6 @@
 #!/bin/sh
 # Studies of pre-training. Prints what docs/studies/pretraining.md quotes.
-# Usage: TYMBAL_DATA=../shared/data docs/studies/pretraining.sh WORK [recordings|settings|objectives|stages|layers|views]
+# Usage: TYMBAL_DATA=../shared/data docs/studies/pretraining.sh WORK [recordings|settings|objectives|songs|stages|layers|views]
 # WORK gets recordings, corpora, pictures, runs and sweeps. Run it again to go on after a stop.
 set -eu
 WORK=${1:?give a folder for corpora, pictures, runs and sweeps}
@@ -53,10 +53,13 @@ fi
 
 if wanted objectives; then
     tymbal sweep objectives.toml -o objectives --no-audit --workers 1 --quiet
-    tymbal sweep songs.toml -o songs --no-audit --workers 1 --quiet
     (cd runs && "$PYTHON" "$HERE/tables.py" losses $OBJECTIVES)
     "$PYTHON" "$HERE/tables.py" spread $(for recipe in $OBJECTIVES; do echo runs/$recipe; done)
     "$PYTHON" "$HERE/tables.py" sweep objectives untrained
+fi
+
+if [ "$PART" = songs ]; then # left out of `all`
+    tymbal sweep songs.toml -o songs --no-audit --workers 1 --quiet
     "$PYTHON" "$HERE/tables.py" sweep songs untrained
 fi
 

@@ -65,10 +65,12 @@ def module(name: str) -> ModuleType:
     return found
 
 
-def test_every_objective_has_a_recipe_of_equal_updates() -> None:
+def test_every_objective_has_a_recipe_of_equal_updates_or_half_where_a_crop_is_seen_twice() -> None:
     assert set(OBJECTIVES) <= set(RECIPES)
     assert {recipe(name).objective for name in RECIPES} == set(OBJECTIVES)
-    assert {updates(recipe(name)) for name in OBJECTIVES} == {640}
+    assert {name: updates(recipe(name)) for name in OBJECTIVES} == {
+        name: 320 if name in ("byol", "contrastive") else 640 for name in OBJECTIVES
+    }
 
 
 def updates(asked: Recipe) -> int:
