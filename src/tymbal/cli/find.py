@@ -1,0 +1,142 @@
+"""`tymbal find`: a few examples, find the rest."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from tymbal.cli.common import (
+    EXIT_OK,
+    EXIT_SOME_FAILED,
+    Json,
+    Quiet,
+    Workers,
+    save_parameters,
+    say,
+    say_failures,
+    say_json,
+    say_table,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tymbal.fewshot import Finder
+    from tymbal.fewshot.job import Found
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is looked for.
+
+    Parameters
+    ----------
+    label
+        Look for this label only; several may be named. Default: every label of the examples. Examples of other
+        labels count as something else.
+    shots
+        Use the first so many examples of each label.
+    marked
+        A table that find wrote (or the folder of them) with right or wrong in its column `mark`: right ones become
+        examples, wrong ones counter-examples.
+    sounds
+        Folder with the recordings of the examples, if neither among RECORDINGS nor beside the table.
+    label_column
+        The column of the examples that holds the labels.
+    score
+        Tell of events from this score on (0 to 1; 0.5 is where the examples put the threshold). No probability.
+    finders
+        What to try, with commas between them; the best of them or their fusion is chosen on the examples.
+    """
+
+    label: tuple[str, ...] = ()
+    shots: int | None = None
+    marked: Path | None = None
+    sounds: Path | None = None
+    label_column: str | None = None
+    score: float = 0.5
+    finders: str = "default"
+
+
+def find(
+    recordings: Annotated[list[Path], Parameter(negative="", help="Recordings, or folders that are walked for them.")],
+    *,
+    examples: Path,
+    out: Annotated[Path, Parameter(name=["--out", "-o"])],
+    wanted: Annotated[Wanted, Parameter(name="*")] = Wanted(),
+    report: bool = True,
+    workers: Workers = None,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> int:
+    """Find what sounds like a few examples, in recordings of any length: Raven tables, CSV, Parquet and a report.
+
+    Nothing is trained and nothing is fetched. Run it again to go on after a stop.
+
+    Parameters
+    ----------
+    examples
+        A table of examples: Raven, Audacity, CSV or any other that `tymbal convert` reads.
+    out
+        Folder for the tables and the report.
+    report
+        Also draw report.html (needs matplotlib).
+    """
+    from tymbal.fewshot.asking import ask
+    from tymbal.fewshot.finder import check_finders, default_finders, fit_all
+    from tymbal.fewshot.job import find_all
+    from tymbal.jobs import make_progress
+
+    options = asdict(wanted)
+    names = default_finders() if wanted.finders == "default" else tuple(wanted.finders.split(","))
+    check_finders(names)
+    keys = ("labels", "shots", "marked", "sounds", "label_column")
+    asked = ask(recordings, examples, **dict(zip(keys, list(options.values())[:5], strict=True)))
+    for fault in asked.faults if not quiet else ():
+        say(f"note: {fault.message}")
+    finders = fit_all(asked.prompts, finders=names)
+    if not quiet and not json:
+        _tell_finders(finders)
+    found = find_all(
+        finders, asked.targets, out, least=wanted.score, workers=workers, progress=make_progress(quiet=quiet)
+    )
+    given = {"recordings": [str(path) for path in recordings], "examples": str(examples), "out": str(out)}
+    save_parameters(out, "find", {**given, **{key: value for key, value in options.items() if value is not None}})
+    failures = [(failure.item, failure.message) for failure in found.failures]
+    if json:
+        _tell_machines(out, finders, found)
+    elif not quiet:
+        _tell(out, found)
+    if not json:
+        say_failures(failures, kept_in=out / "failures.csv")
+    return EXIT_SOME_FAILED if failures else EXIT_OK
+
+
+def _tell_finders(finders: Sequence[Finder]) -> None:
+    for finder in finders:
+        scale = finder.scale
+        what = f"{finder.shots} examples, {scale.low_hz:.0f}–{scale.high_hz:.0f} Hz, "
+        what += f"frames of {1000 * scale.hop / scale.sample_rate_hz:.3g} ms"
+        tried = ", ".join(f"{name} {f1:.2f}" for name, f1 in finder.choice.table)
+        say(f"{finder.label}: {what}; {' + '.join(finder.choice.names)} (examples left out, F1: {tried})")
+        for note in finder.notes:
+            say(f"note: {finder.label}: {note}")
+
+
+def _tell(out: Path, found: Found) -> None:
+    rows = found.events.group_by("label").len().sort("label").rows()
+    say_table(("label", "found"), rows)
+    say(f"{found.events.height} events in {found.recordings} recordings ({found.audio_s / 3600:.2f} h), in {out}")
+
+
+def _tell_machines(out: Path, finders: Sequence[Finder], found: Found) -> None:
+    labels = dict(found.events.group_by("label").len().sort("label").rows())
+    told = [
+        {"label": f.label, "shots": f.shots, "scale": f.scale, "choice": f.choice, "notes": f.notes, "digest": f.digest}
+        for f in finders
+    ]
+    about = {"out": str(out), "recordings": found.recordings, "audio_s": found.audio_s, "events": labels}
+    say_json({**about, "finders": told, "failures": found.failures})

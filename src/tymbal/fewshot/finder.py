@@ -1,0 +1,227 @@
+"""`Finder`: fit on a few examples, find the rest."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from tymbal.annotations import make_events
+from tymbal.audio import AudioReader
+from tymbal.errors import DataError, UsageError
+from tymbal.fewshot import saving
+from tymbal.fewshot.calibrate import Boxes, Calibration, Choice, candidates, choose
+from tymbal.fewshot.finders import Fitted, find_kind
+from tymbal.fewshot.picture import pictures
+from tymbal.fewshot.plan import part_blocks
+from tymbal.fewshot.prompt import Prompt
+from tymbal.fewshot.scale import BANDS, Scale, choose_scale
+from tymbal.fewshot.support import look
+
+DEFAULT = ("ncc", "lda")
+LEAST = 0.5  # score of an event that is told of
+
+
+@dataclass(frozen=True)
+class Detection:
+    """One box in frames of a recording's grid, and the log odds of its score."""
+
+    start: int
+    stop: int
+    odds: float
+
+
+@dataclass(frozen=True)
+class Finder:
+    """Finds events of one label; made by `Finder.fit`.
+
+    choice says which finders decide, with their thresholds; models are those finders, fitted on all examples;
+    band_hz is the band that the examples have, None where they have none; notes are what to know about the examples.
+    """
+
+    label: str
+    scale: Scale
+    choice: Choice
+    models: tuple[Fitted, ...]
+    band_hz: tuple[float, float] | None
+    shots: int
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def fit(cls, prompt: Prompt, *, finders: Sequence[str] = DEFAULT, bands: int = BANDS) -> Finder:
+        """Learn from a prompt; its recordings are read around the examples.
+
+        finders : names of the registry; with several, the best of them or their fusion is chosen on the examples.
+        Raises DataError for a prompt without examples, UsageError for unknown finders, and the errors of AudioReader.
+        """
+        check_finders(finders)
+        if not prompt.shots:
+            raise DataError(f"no example of {prompt.label!r}", where="Finder.fit", mend="Give at least one.")
+        scale = choose_scale(prompt.shots, bands=bands)
+        support = look(prompt, scale)
+        choice = choose(support, list(finders))
+        everyone = list(range(len(support.places)))
+        models = tuple(find_kind(name).fit(support, everyone) for name in choice.names)
+        return cls(prompt.label, scale, choice, models, _band(prompt), len(prompt.shots), choice.notes)
+
+    @property
+    def halo(self) -> int:
+        """Frames of context around a block."""
+        return max(model.reach for model in self.models)
+
+    @cached_property
+    def digest(self) -> str:
+        """Content address: the same finder finds the same events."""
+        return saving.content(self._description(), self._arrays())
+
+    def predict(self, recording: str | Path, *, channel: int | None = None, least: float = LEAST) -> pl.DataFrame:
+        """Events of one recording with a score of at least `least`, as an Events table in order of onset.
+
+        The score is 0.5 at the threshold and about 0.9 for a median example; it is no probability. The recording is
+        read in blocks: memory does not grow with it. channel None is the mix.
+
+        Raises AudioError where the recording cannot be read, DataError where its rate is too low for the examples.
+        """
+        with AudioReader(recording, channel, self.scale.sample_rate_hz) as reader:
+            parts = part_blocks(reader.samples, self.scale)
+            found = [each for first, stop in parts for each in self._scan(reader, first, stop, least)]
+            return self.table(found, str(recording), channel, reader.samples)
+
+    def scan(self, recording: str | Path, channel: int | None, first: int, stop: int, least: float) -> list[Detection]:
+        """What blocks first ... stop - 1 of a recording hold; `table` makes events of all of them."""
+        with AudioReader(recording, channel, self.scale.sample_rate_hz) as reader:
+            return self._scan(reader, first, stop, least)
+
+    def _scan(self, reader: AudioReader, first: int, stop: int, least: float) -> list[Detection]:
+        rate_hz = reader.info.sample_rate_hz
+        if rate_hz / 2 <= self.scale.low_hz:
+            raise DataError(
+                f"a recording at {rate_hz} Hz holds nothing above {rate_hz / 2:g} Hz",
+                where=reader.info.path,
+                mend=f"The examples of {self.label!r} lie above {self.scale.low_hz:.0f} Hz: leave this file out.",
+            )
+        found: list[Detection] = []
+        for picture in pictures(reader, self.scale, self.halo, first, stop):
+            boxes = candidates([model.respond(picture.pixels) for model in self.models])
+            height = self.choice.height(boxes)
+            loud = np.flatnonzero(height >= _odds(least))
+            boxes, height = boxes.take(loud), height[loud]
+            kept = boxes.kept(height)
+            middle = (boxes.starts[kept] + boxes.stops[kept]) / 2
+            mine = kept[(middle >= picture.core.start) & (middle < picture.core.stop)]
+            rows = zip(boxes.starts[mine].tolist(), boxes.stops[mine].tolist(), height[mine].tolist(), strict=True)
+            found += [Detection(a + picture.first, b + picture.first, round(odds, 6)) for a, b, odds in rows]
+        return found
+
+    def table(self, found: Sequence[Detection], recording: str, channel: int | None, samples: int) -> pl.DataFrame:
+        """Events of the detections of all blocks of a recording of so many samples (at the scale's rate)."""
+        starts = np.array([each.start for each in found], np.int64)
+        stops = np.array([each.stop for each in found], np.int64)
+        odds = np.array([each.odds for each in found], np.float64)
+        boxes = Boxes(starts, stops, np.zeros(len(found), np.int64), np.zeros((len(found), 1)))
+        kept = boxes.kept(odds)
+        grid, end_s = self.scale.grid, samples / self.scale.sample_rate_hz
+        onsets = [round(max(0.0, grid.center_s(starts[row] - 0.5)), 6) for row in kept]
+        offsets = [round(min(end_s, grid.center_s(stops[row] - 0.5)), 6) for row in kept]
+        low, high = self.band_hz or (None, None)
+        columns: dict[str, Any] = {
+            "recording": pl.Series([recording] * len(kept), dtype=pl.String),
+            "channel": pl.Series([channel] * len(kept), dtype=pl.Int32),
+            "onset_s": pl.Series(onsets, dtype=pl.Float64),
+            "offset_s": pl.Series(offsets, dtype=pl.Float64),
+            "low_hz": pl.Series([low] * len(kept), dtype=pl.Float64),
+            "high_hz": pl.Series([high] * len(kept), dtype=pl.Float64),
+            "label": pl.Series([self.label] * len(kept), dtype=pl.String),
+            "score": pl.Series([round(1 / (1 + math.exp(-odds[row])), 4) for row in kept], dtype=pl.Float64),
+        }
+        events = make_events(pl.DataFrame(columns))
+        return events.filter(pl.col("offset_s") > pl.col("onset_s"))
+
+    def save(self, path: str | Path) -> None:
+        """Write the finder to one file (npz, no pickle), whole or not at all."""
+        saving.write(Path(path), self._description(), self._arrays())
+
+    @classmethod
+    def load(cls, path: str | Path) -> Finder:
+        """A finder that `save` wrote. Raises DataError for any other file."""
+        description, arrays = saving.read(Path(path))
+        try:
+            choice = _choice(description["choice"])
+            models = []
+            for name in choice.names:
+                prefix = f"{name}/"
+                own = {key.removeprefix(prefix): value for key, value in arrays.items() if key.startswith(prefix)}
+                models.append(find_kind(name).load(own))
+            band = description["band_hz"]
+            return cls(
+                description["label"],
+                Scale(**description["scale"]),
+                choice,
+                tuple(models),
+                None if band is None else (band[0], band[1]),
+                description["shots"],
+                tuple(description["notes"]),
+            )
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            raise DataError(f"the finder is damaged ({error})", where=path, mend="Fit it again.") from error
+
+    def _description(self) -> dict[str, Any]:
+        return {
+            "label": self.label,
+            "scale": asdict(self.scale),
+            "choice": asdict(self.choice),
+            "band_hz": self.band_hz,
+            "shots": self.shots,
+            "notes": self.notes,
+        }
+
+    def _arrays(self) -> dict[str, NDArray[Any]]:
+        pairs = zip(self.choice.names, self.models, strict=True)
+        return {f"{name}/{key}": value for name, model in pairs for key, value in model.state().items()}
+
+
+def _choice(plain: Mapping[str, Any]) -> Choice:
+    return Choice(
+        tuple(plain["names"]),
+        tuple(plain["weights"]),
+        tuple(Calibration(**each) for each in plain["calibrations"]),
+        Calibration(**plain["total"]),
+        tuple((name, f1) for name, f1 in plain["table"]),
+        tuple(plain["notes"]),
+    )
+
+
+def _odds(score: float) -> float:
+    return math.log(score / (1 - score)) if 0 < score < 1 else -math.inf if score <= 0 else math.inf
+
+
+def _band(prompt: Prompt) -> tuple[float, float] | None:
+    given = [(s.low_hz, s.high_hz) for s in prompt.shots if s.low_hz is not None and s.high_hz is not None]
+    if len(given) * 2 <= len(prompt.shots):
+        return None
+    return float(np.median([each[0] for each in given])), float(np.median([each[1] for each in given]))
+
+
+def default_finders() -> tuple[str, ...]:
+    """The finders that are tried where none is named."""
+    return DEFAULT
+
+
+def check_finders(finders: Sequence[str]) -> None:
+    """Raise UsageError where a name is unknown or twice."""
+    for name in finders:
+        find_kind(name)
+    if not finders or len(set(finders)) < len(finders):
+        raise UsageError(f"finders are {', '.join(finders) or 'none'}", parameter="finders", allowed="each once")
+
+
+def fit_all(prompts: Sequence[Prompt], *, finders: Sequence[str] = DEFAULT) -> tuple[Finder, ...]:
+    """A finder for each prompt."""
+    return tuple(Finder.fit(prompt, finders=finders) for prompt in prompts)

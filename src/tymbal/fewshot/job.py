@@ -1,0 +1,176 @@
+"""`find_all`: every finder over every recording, resumable, into tables that Raven and everything else can read."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import polars as pl
+
+from tymbal.annotations import make_events, write_events
+from tymbal.audio import probe
+from tymbal.errors import Fault
+from tymbal.fewshot.finder import LEAST, Detection, Finder
+from tymbal.fewshot.plan import Part, Target, plan_find
+from tymbal.jobs import (
+    Failure,
+    JobReport,
+    Progress,
+    Shard,
+    ShardOutcomes,
+    Worked,
+    make_executor,
+    only_writer,
+    remove_temporaries,
+    run_job,
+    write_json,
+    write_text,
+    write_through,
+)
+
+PARTS = "parts"
+TABLES = "tables"
+MARK = "mark"  # the empty column that the user writes right or wrong into
+
+
+@dataclass(frozen=True)
+class FindWork:
+    """The work on one part; picklable."""
+
+    finders: tuple[Finder, ...]
+    least: float
+
+    def prepare(self) -> None:
+        """Nothing to load."""
+
+    def __call__(self, part: Part) -> Worked[list[Detection]]:
+        finder = self.finders[part.label]
+        found = finder.scan(part.path, part.channel, part.first, part.stop, self.least)
+        info = probe(part.path)
+        frames = finder.scale.hop / finder.scale.sample_rate_hz
+        del frames
+        return Worked(found, info.duration_s, info.faults)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a run found: Events of all recordings, how many were searched, what failed and what was odd."""
+
+    events: pl.DataFrame
+    recordings: int
+    failures: tuple[Failure, ...]
+    faults: tuple[tuple[str, Fault], ...]
+    report: JobReport
+    audio_s: float
+
+
+def find_all(
+    finders: Sequence[Finder],
+    targets: Sequence[Target],
+    out: Path,
+    *,
+    least: float = LEAST,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Found:
+    """Search every target with every finder and write tables into `out`.
+
+    `out` gets events.parquet, events.csv, one Raven table per recording below tables/, and failures.csv. Finished
+    parts of recordings lie in parts/: the same call goes on after a stop, and ends with the same bytes as one that
+    was never stopped. Files that cannot be read are listed, the rest goes on.
+    """
+    identity = {"finders": [finder.digest for finder in finders], "least": least}
+    with only_writer(out):
+        remove_temporaries(out)
+        plan, failed, audio_s = plan_find(targets, [finder.scale for finder in finders], identity)
+
+        def place(shard: Shard[Part]) -> Path:
+            return out / PARTS / f"{shard.key}.json"
+
+        def save(shard: Shard[Part], outcomes: ShardOutcomes[list[Detection]]) -> None:
+            (outcome,) = outcomes.outcomes
+            if outcome.worked is not None:
+                rows = [asdict(each) for each in outcome.worked.value]
+                write_json(place(shard), {"found": rows, "faults": [asdict(f) for f in outcome.worked.faults]})
+            elif outcome.failure is not None:
+                broken[shard.index] = outcome.failure
+
+        broken: dict[int, Failure] = {}
+        report = run_job(
+            plan,
+            FindWork(tuple(finders), least),
+            save,
+            is_done=lambda shard: place(shard).is_file(),
+            executor=make_executor(1 if len(plan.shards) < 2 else workers),
+            progress=progress,
+        )
+        merged = _merge(finders, plan.shards, place, broken)
+        failures = (*failed, *_once(broken.values()))
+        _write(out, merged.events, merged.searched, failures)
+        return Found(merged.events, len(merged.searched), failures, merged.faults, report, audio_s)
+
+
+@dataclass(frozen=True)
+class _Merged:
+    events: pl.DataFrame
+    searched: tuple[str, ...]
+    faults: tuple[tuple[str, Fault], ...]
+
+
+def _merge(finders: Sequence[Finder], shards: Sequence[Shard[Part]], place: Any, broken: dict[int, Failure]) -> _Merged:
+    """The parts of every recording and label joined into events, in the order of the plan."""
+    found: dict[tuple[str, str, int | None, int], list[Detection]] = defaultdict(list)
+    faults: dict[tuple[str, str], Fault] = {}
+    bad = {shards[index].items[0].name for index in broken}
+    for shard in shards:
+        (part,) = shard.items
+        if part.name in bad:
+            continue
+        saved = json.loads(place(shard).read_text(encoding="utf-8"))
+        found[(part.name, part.path, part.channel, part.label)] += [Detection(**row) for row in saved["found"]]
+        for row in saved["faults"]:
+            faults.setdefault((part.name, row["code"]), Fault(**row))
+    tables = [make_events({})]
+    for (name, path, channel, label), rows in found.items():
+        info = probe(path)
+        rate = finders[label].scale.sample_rate_hz
+        samples = -(-info.samples * rate // info.sample_rate_hz)
+        tables.append(finders[label].table(rows, name, channel, samples))
+    events = pl.concat(tables).drop("event_id").sort("recording", "channel", "onset_s", "offset_s", "label")
+    searched = tuple(dict.fromkeys(key[0] for key in found))
+    return _Merged(make_events(events), searched, tuple((name, fault) for (name, _), fault in faults.items()))
+
+
+def _once(failures: Any) -> list[Failure]:
+    """One failure for each recording: its parts fail alike."""
+    return list({failure.item: failure for failure in failures}.values())
+
+
+def _write(out: Path, events: pl.DataFrame, searched: Sequence[str], failures: Sequence[Failure]) -> None:
+    marked = events.with_columns(pl.lit(None, dtype=pl.String).alias(MARK))
+    write_through(out / "events.parquet", lambda file: events.write_parquet(file))
+    write_events(marked, out / "events.csv", format="csv")
+    by_name = marked.partition_by("recording", as_dict=True)
+    for name in searched:
+        table = by_name.get((name,), marked.clear())
+        write_events(table, out / TABLES / table_name(name), format="raven")
+    rows = pl.DataFrame(
+        {
+            "recording": [f.item for f in failures],
+            "error": [f.error for f in failures],
+            "message": [f.message for f in failures],
+        },
+        schema={"recording": pl.String, "error": pl.String, "message": pl.String},
+    )
+    write_text(out / "failures.csv", rows.write_csv())
+
+
+def table_name(recording: str) -> str:
+    """Where below tables/ the selection table of a recording lies: its own path, with Raven's ending."""
+    path = PurePosixPath(recording.replace("\\", "/"))
+    safe = [part for part in path.parts if part not in ("/", "..", ".") and not part.endswith(":")]
+    return str(PurePosixPath(*safe).with_name(f"{path.name}.selections.txt"))

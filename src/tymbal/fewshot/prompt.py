@@ -1,0 +1,243 @@
+"""Prompts: the few examples of one label, what is known to be something else, and what is not known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import polars as pl
+
+from tymbal.errors import DataError, Fault, UsageError
+
+UNKNOWN = ("unk", "unknown")  # labels and certainties of rows that are neither examples nor counter-examples
+RIGHT, WRONG = ("pos", "right", "yes", "y", "true", "1", "+", "correct"), ("neg", "wrong", "no", "n", "false", "0", "-")
+SHOWN = 3  # faults of a kind that are told one by one
+_ALIKE_S = 1e-3  # examples that differ by less are one example written twice
+
+
+@dataclass(frozen=True, order=True)
+class Shot:
+    """One stretch of one recording (its path); the band is None where the table gives none."""
+
+    recording: str
+    channel: int | None
+    onset_s: float
+    offset_s: float
+    low_hz: float | None = None
+    high_hz: float | None = None
+
+    @property
+    def duration_s(self) -> float:
+        return self.offset_s - self.onset_s
+
+    def told(self) -> str:
+        """How messages call it."""
+        return f"{Path(self.recording).name}, {self.onset_s:.3f} to {self.offset_s:.3f} s"
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What is known about one label: `shots` are its examples, `negatives` surely something else, `unknown` neither.
+
+    until_s : where the examples were cut to the first N: the time up to which each recording was looked at.
+    """
+
+    label: str
+    shots: tuple[Shot, ...]
+    negatives: tuple[Shot, ...] = ()
+    unknown: tuple[Shot, ...] = ()
+
+
+def make_prompts(
+    events: pl.DataFrame,
+    durations: Mapping[str, float],
+    *,
+    labels: Sequence[str] = (),
+    shots: int | None = None,
+    marked: pl.DataFrame | None = None,
+) -> tuple[tuple[Prompt, ...], tuple[Fault, ...]]:
+    """One prompt per label of a table of examples.
+
+    Parameters
+    ----------
+    events : examples by the EVENTS schema; `recording` is the path of the file. Rows labelled UNK, or of certainty
+        "unknown", are neither examples nor counter-examples. A table without any label is of one label, "event".
+    durations : seconds of every recording that `events` and `marked` name.
+    labels : those to look for; none takes all. The rows of other labels are counter-examples.
+    shots : take the first so many of each label, in the order of recording and onset; later rows become unknown.
+    marked : detections that someone went through, their mark in a column `mark` (right or wrong, yes or no, POS or
+        NEG, 1 or 0). Right ones become examples, wrong ones counter-examples, unmarked rows nothing.
+
+    Returns
+    -------
+    Prompts in the order of their labels, and what was odd about rows that were left out.
+
+    Raises DataError where no example is left, UsageError for a label that is not there or too few examples.
+    """
+    if shots is not None and shots < 1:
+        raise UsageError(f"shots is {shots}", parameter="shots", allowed="1 or more")
+    faults: list[Fault] = []
+    named = sorted({str(label or "event") for label in events["label"].to_list()})
+    named = [label for label in named if label.casefold() not in UNKNOWN]
+    for label in labels:
+        if label not in named:
+            raise UsageError(f"no example is labelled {label!r}", parameter="label", allowed=", ".join(named) or None)
+    rows = _rows(events, durations, faults)
+    there = {label for label, _ in rows}
+    wanted = [label for label in dict.fromkeys(labels) or named if label in there]
+    if not wanted:
+        told = "; ".join(fault.message for fault in summed(faults))
+        raise DataError(
+            "no example of the table can be used" if events.height else "there is no example in the table",
+            where="examples",
+            mend=told or "Give a table with one row for each example.",
+        )
+    marks = _marks(marked, durations, faults) if marked is not None else []
+    prompts = tuple(_prompt(label, rows, marks, shots, faults) for label in wanted)
+    return prompts, summed(faults)
+
+
+def summed(faults: Sequence[Fault]) -> tuple[Fault, ...]:
+    """At most SHOWN faults of each kind; the rest of a kind is counted."""
+    kinds: dict[str, list[Fault]] = {}
+    for fault in faults:
+        kinds.setdefault(fault.code, []).append(fault)
+    found: list[Fault] = []
+    for code, group in kinds.items():
+        found += group[:SHOWN]
+        if len(group) > SHOWN:
+            found.append(Fault(code, f"and {len(group) - SHOWN} more like it"))
+    return tuple(found)
+
+
+def _rows(events: pl.DataFrame, durations: Mapping[str, float], faults: list[Fault]) -> list[tuple[str, Shot]]:
+    """(label, shot) of every row that can be used, in the order of recording and onset."""
+    found: list[tuple[str, Shot]] = []
+    for row in events.iter_rows(named=True):
+        shot = _shot(row, durations, faults)
+        if shot is not None:
+            unknown = str(row["certainty"] or "").casefold() in UNKNOWN
+            found.append(("UNK" if unknown else str(row["label"] or "event"), shot))
+    return sorted(found, key=lambda each: (each[1].recording, each[1].onset_s, each[1].offset_s, each[0]))
+
+
+def _shot(row: Mapping[str, object], durations: Mapping[str, float], faults: list[Fault]) -> Shot | None:
+    path, onset, offset = str(row["recording"]), row["onset_s"], row["offset_s"]
+    name = f"example {row['event_id']} ({Path(path).name})"
+    if not isinstance(onset, float) or not isinstance(offset, float):
+        faults.append(Fault("no_times", f"{name} has no begin or no end; left out"))
+        return None
+    name = f"example {row['event_id']} ({Path(path).name}, {onset:.3f} to {offset:.3f} s)"
+    end = durations[path]
+    if offset <= onset:
+        what = "has no length" if offset == onset else "ends before it begins"
+        faults.append(Fault("no_length", f"{name} {what}; left out"))
+        return None
+    if onset >= end or offset <= 0:
+        faults.append(Fault("outside", f"{name} lies outside the recording, which is {end:.3f} s long; left out"))
+        return None
+    if onset < 0 or offset > end + 1e-6:
+        faults.append(Fault("clipped", f"{name} reaches beyond the recording, which is {end:.3f} s long; cut there"))
+    low, high = row["low_hz"], row["high_hz"]
+    band = isinstance(low, float) and isinstance(high, float) and 0 <= low < high
+    channel = row["channel"]
+    return Shot(
+        path,
+        channel if isinstance(channel, int) else None,
+        max(onset, 0.0),
+        min(offset, end),
+        float(low) if band and isinstance(low, float) else None,
+        float(high) if band and isinstance(high, float) else None,
+    )
+
+
+def _marks(marked: pl.DataFrame, durations: Mapping[str, float], faults: list[Fault]) -> list[tuple[str, bool, Shot]]:
+    """(label, right, shot) of every row that has a mark."""
+    column = next((name for name in marked.columns if name.casefold() == "mark"), None)
+    if column is None:
+        raise DataError(
+            "there is no column 'mark'",
+            where="marked",
+            mend="Give a table that find wrote, with right or wrong in its column 'mark'.",
+        )
+    found: list[tuple[str, bool, Shot]] = []
+    for row in marked.iter_rows(named=True):
+        word = str(row[column] if row[column] is not None else "").strip().casefold().removesuffix(".0")
+        if not word:
+            continue
+        if word not in RIGHT and word not in WRONG:
+            raise DataError(
+                f"the mark {row[column]!r} is neither right nor wrong",
+                where=f"marked, row of {float(row['onset_s'] or 0):.3f} s",
+                allowed="right, yes, POS, 1, + or wrong, no, NEG, 0, -; empty where you did not look",
+            )
+        shot = _shot(row, durations, faults)
+        if shot is not None:
+            found.append((str(row["label"] or "event"), word in RIGHT, shot))
+    if not found:
+        raise DataError("no row has a mark", where="marked", mend="Write right or wrong into the column 'mark'.")
+    return found
+
+
+def _prompt(
+    label: str,
+    rows: Sequence[tuple[str, Shot]],
+    marks: Sequence[tuple[str, bool, Shot]],
+    shots: int | None,
+    faults: list[Fault],
+) -> Prompt:
+    own = _without_twins([shot for name, shot in rows if name == label], label, faults)
+    others = [shot for name, shot in rows if name != label and name.casefold() not in UNKNOWN]
+    unknown = [shot for name, shot in rows if name.casefold() in UNKNOWN]
+    if shots is not None:
+        if len(own) < shots:
+            raise UsageError(
+                f"{shots} examples of {label!r} were asked for, and there are {len(own)}",
+                parameter="shots",
+                allowed=f"1 to {len(own)}",
+                mend="Mark more of them, or ask for fewer.",
+            )
+        unknown += own[shots:]
+        own = own[:shots]
+    right = [shot for name, good, shot in marks if good and name == label]
+    own = _without_twins([*own, *right], label, []) if right else own
+    others += [shot for name, good, shot in marks if (name == label) != good]
+    others = [shot for shot in others if not any(_overlap_s(shot, mine) > 0.5 * shot.duration_s for mine in own)]
+    return Prompt(label, tuple(own), tuple(others), tuple(unknown))
+
+
+def _without_twins(shots: Sequence[Shot], label: str, faults: list[Fault]) -> list[Shot]:
+    """The shots without those that are another one written twice; overlapping ones stay and are told."""
+    kept: list[Shot] = []
+    overlapping = 0
+    for shot in sorted(shots):
+        near = [each for each in kept[-8:] if _overlap_s(each, shot) > 0]
+        if any(_same(each, shot) for each in near):
+            continue
+        overlapping += bool(near)
+        kept.append(shot)
+    if len(kept) < len(shots):
+        faults.append(Fault("twice", f"{len(shots) - len(kept)} examples of {label!r} are in the table twice"))
+    if overlapping:
+        faults.append(Fault("overlapping", f"{overlapping} examples of {label!r} overlap the one before; all are used"))
+    return kept
+
+
+def _same(one: Shot, other: Shot) -> bool:
+    return abs(one.onset_s - other.onset_s) < _ALIKE_S and abs(one.offset_s - other.offset_s) < _ALIKE_S
+
+
+def _overlap_s(one: Shot, other: Shot) -> float:
+    if one.recording != other.recording or one.channel != other.channel:
+        return 0.0
+    return max(0.0, min(one.offset_s, other.offset_s) - max(one.onset_s, other.onset_s))
+
+
+def moved(prompt: Prompt, paths: Mapping[str, str]) -> Prompt:
+    """The same prompt with recordings under other names."""
+
+    def each(shots: tuple[Shot, ...]) -> tuple[Shot, ...]:
+        return tuple(replace(shot, recording=paths.get(shot.recording, shot.recording)) for shot in shots)
+
+    return replace(prompt, shots=each(prompt.shots), negatives=each(prompt.negatives), unknown=each(prompt.unknown))

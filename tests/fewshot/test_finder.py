@@ -1,0 +1,84 @@
+"""`Finder` from examples to events."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from tests.fewshot.conftest import CHIRP_S, ONSETS, RATE, make_sound, prompt_of
+
+from tymbal.errors import DataError, UsageError
+from tymbal.fewshot import KINDS, Finder, Prompt
+
+
+def hits(finder: Finder, path: Path, onsets: tuple[float, ...] = ONSETS, length_s: float = CHIRP_S) -> tuple[int, int]:
+    """(found, false) at half a call's tolerance."""
+    found = finder.predict(path)["onset_s"].to_numpy()
+    near = [np.abs(found - onset).min(initial=9.0) < length_s / 2 for onset in onsets]
+    return sum(near), len(found) - sum(near)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_every_finder_finds_the_chirps_and_not_the_falling_ones(chirps: Path, name: str) -> None:
+    found, false = hits(Finder.fit(prompt_of(chirps), finders=[name]), chirps)
+    assert found >= 9
+    assert false <= 2
+
+
+@pytest.mark.parametrize("shots", [1, 2, 5])
+def test_the_default_finds_them_from_few_examples(chirps: Path, shots: int) -> None:
+    found, false = hits(Finder.fit(prompt_of(chirps, ONSETS[:shots])), chirps)
+    assert (found, false) == (10, 0)
+
+
+@pytest.mark.parametrize(("rate", "speed"), [(250_000, 20.0), (2_000, 0.1)])
+def test_bats_and_whales_are_found_at_their_own_rate(tmp_path: Path, rate: int, speed: float) -> None:
+    onsets = tuple(onset / speed for onset in ONSETS)
+    sound = make_sound(onsets, 20.0 / speed, rate=rate, speed=speed)
+    soundfile.write(tmp_path / "x.wav", sound, rate, subtype="FLOAT")
+    finder = Finder.fit(prompt_of(tmp_path / "x.wav", onsets[:5], CHIRP_S / speed))
+    assert finder.scale.sample_rate_hz == rate
+    assert hits(finder, tmp_path / "x.wav", onsets, CHIRP_S / speed) == (10, 0)
+
+
+def test_events_at_both_edges_and_queries_shorter_than_a_call(chirps: Path, tmp_path: Path) -> None:
+    finder = Finder.fit(prompt_of(chirps))
+    soundfile.write(tmp_path / "edges.wav", make_sound((-0.05, 3.0, 5.87), 6.0), RATE, subtype="FLOAT")
+    events = finder.predict(tmp_path / "edges.wav")
+    assert events.height == 3
+    assert events["onset_s"][0] == 0.0
+    assert events["offset_s"][2] == pytest.approx(6.0, abs=0.02)
+    for samples in (0, 1, 200, 2000):
+        soundfile.write(tmp_path / "short.wav", np.zeros(samples), RATE)
+        assert finder.predict(tmp_path / "short.wav").height == 0
+
+
+def test_saved_and_loaded_it_finds_the_same(chirps: Path, tmp_path: Path) -> None:
+    finder = Finder.fit(prompt_of(chirps))
+    finder.save(tmp_path / "chirp.npz")
+    loaded = Finder.load(tmp_path / "chirp.npz")
+    assert loaded.digest == finder.digest
+    assert loaded.predict(chirps).equals(finder.predict(chirps))
+    finder.save(tmp_path / "again.npz")
+    assert (tmp_path / "again.npz").read_bytes() == (tmp_path / "chirp.npz").read_bytes()
+
+
+def test_what_is_no_finder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.npz").write_bytes(b"PK nothing")
+    with pytest.raises(DataError, match="no finder that Tymbal saved"):
+        Finder.load(tmp_path / "x.npz")
+    np.savez(tmp_path / "y.npz", description=np.array([{"a": 1}], dtype=object))
+    with pytest.raises(DataError, match="no finder that Tymbal saved"):
+        Finder.load(tmp_path / "y.npz")
+
+
+def test_what_cannot_be_asked_is_told(chirps: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no example of 'x'"):
+        Finder.fit(Prompt("x", ()))
+    with pytest.raises(UsageError, match="unknown finder 'nope'"):
+        Finder.fit(prompt_of(chirps), finders=["nope"])
+    soundfile.write(tmp_path / "low.wav", np.zeros(3000), 1000)
+    with pytest.raises(DataError, match="holds nothing above 500 Hz"):
+        Finder.fit(prompt_of(chirps)).predict(tmp_path / "low.wav")
