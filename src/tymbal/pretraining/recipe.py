@@ -1,4 +1,4 @@
-"""A recipe of pre-training: one TOML file from stores of pictures to an encoder."""
+"""A recipe of pre-training: one TOML file from stores of pictures, or plans of scenes, to an encoder."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tymbal.config import check_fields
-from tymbal.pretraining.crops import SourceConfig
+from tymbal.pretraining.sources import SourceConfig
 from tymbal.training import TrainingConfig
 
 
@@ -19,7 +19,7 @@ class Recipe:
     ----------
     encoder : its name ("melcnn", "meltransformer"), or the file of one to go on from.
     objective : its name.
-    sources : stores of pictures, with weights.
+    sources : stores of pictures and plans of scenes, with weights.
     encoder_config, objective_config : fields of their dataclasses; an encoder from a file has its own.
     augmentations : what is done to a batch before the objective sees it, in this order: tables of `name`, `probability`
         (1 by default) and fields of its dataclass, see `tymbal.pretraining.augmentations`.
@@ -49,6 +49,7 @@ class Recipe:
 
     def _ranges(self) -> Iterator[tuple[str, bool, str]]:
         yield "sources", len(self.sources) > 0, "one or more"
+        yield "sources", all(each.kind for each in self.sources), "store or plan, one of the two, in each"
         yield "crop_s", 0 < self.crop_s < float("inf"), "seconds above 0"
         yield "crops", self.crops >= 1, "1 or more"
         yield "head_epochs", self.head_epochs >= 0, "0 or more"

@@ -20,11 +20,12 @@ from tymbal.errors import UsageError
 from tymbal.jobs import Progress, only_writer
 from tymbal.jobs.atomic import write_json
 from tymbal.pretraining.augmentations import Augmented, create_augmentations
-from tymbal.pretraining.crops import Crops, Source, labels_of, open_source
+from tymbal.pretraining.crops import Crops
 from tymbal.pretraining.objectives import Objective, create_objective
 from tymbal.pretraining.objectives.contract import PictureBatch
 from tymbal.pretraining.objectives.registry import objective_class
 from tymbal.pretraining.recipe import Recipe
+from tymbal.pretraining.sources import Source, labels_of, open_source
 from tymbal.training import Batches, Loss, Parallel, TrainingReport, seeded, train
 
 BEGUN, ENCODER, SUMMARY = "begun.json", "encoder.safetensors", "pretraining.json"
@@ -70,14 +71,22 @@ def pretrain(
     sources = [open_source(each, base, labelled=supervised) for each in recipe.sources]
     labels = labels_of(sources) if supervised else ()
     objective = _objective(recipe, base, labels).to(device)
-    crops = Crops(sources, frames=_frames(recipe, sources), examples=recipe.crops, labels=labels, device=device)
-    augmentations = create_augmentations(recipe.augmentations, objective.encoder.config.picture)
+    picture: PictureConfig = objective.encoder.config.picture
+    for source in sources:
+        source.look(picture)
+    crops = Crops(
+        sources,
+        frames=max(1, round(recipe.crop_s / picture.hop_s)),  # seconds as looked at: the same number for every rate
+        examples=recipe.crops,
+        labels=labels,
+        device=device,
+        replica=(0, 1) if parallel is None else (parallel.rank, parallel.size),
+    )
+    augmentations = create_augmentations(recipe.augmentations, picture)
     loss: Loss = _loss
     for each in augmentations:
         loss = each.wrap(loss, objective)
     batches = Augmented(crops, augmentations)
-    for source in sources:
-        _same_picture(source, objective)
     _large_enough(recipe, objective, 1 if parallel is None else parallel.size)
     with only_writer(out) if parallel is None or parallel.rank == 0 else nullcontext():
         return _trained(
@@ -125,18 +134,6 @@ def _trained(
     return Pretrained(out / ENCODER, tuple(reports), summary)
 
 
-def _same_picture(source: Source, objective: Objective) -> None:
-    """Refuse pictures made otherwise than the encoder will make them."""
-    there = from_plain(PictureConfig, source.store.manifest.encoder_config, where=source.store.path)
-    if there != objective.encoder.config.picture:
-        raise UsageError(
-            f"its pictures are {there}, the encoder looks at {objective.encoder.config.picture}",
-            where=source.store.path,
-            parameter="sources",
-            mend="Embed the pictures with the encoder's own settings of the picture, or set encoder_config.picture.",
-        )
-
-
 def _large_enough(recipe: Recipe, objective: Objective, replicas: int) -> None:
     """Refuse batches, the last of an epoch among them, of which a process gets too few examples."""
     size, least = min(recipe.training.batch_size, recipe.crops), objective.least_examples
@@ -155,8 +152,11 @@ def _begin(recipe: Recipe, sources: list[Source], out: Path) -> None:
     """Keep what this run is made of, and refuse a folder that holds another run."""
     plain = to_plain(recipe)
     if not recipe.augmentations:
-        del plain["augmentations"]  # runs begun before there were any go on
-    asked = {"recipe": plain, "stores": [source.store.digest for source in sources]}
+        del plain["augmentations"]  # runs begun before there were any, or plans, go on
+    for each in plain["sources"]:
+        if not each["plan"]:
+            del each["plan"]
+    asked = {"recipe": plain, "stores": [source.digest for source in sources]}
     kept = out / BEGUN
     if not kept.is_file():
         out.mkdir(parents=True, exist_ok=True)
@@ -193,12 +193,6 @@ def _objective(recipe: Recipe, base: Path, labels: tuple[str, ...]) -> Objective
         return create_objective(recipe.objective, encoder, **{**given, **recipe.objective_config})
 
 
-def _frames(recipe: Recipe, sources: list[Source]) -> int:
-    """Picture frames of a crop: seconds of sound as it is looked at, so the same number for every rate."""
-    config = sources[0].store.manifest.encoder_config
-    return max(1, round(recipe.crop_s / float(config.get("hop_s", 0.01))))
-
-
 def _stages(recipe: Recipe, objective: Objective) -> list[tuple[str, set[int], Any]]:
     """Name, the parameters trained, and settings of each stage: the rest alone first where the recipe says so."""
     trained = {id(each): each for each in objective.parameters() if each.requires_grad}
@@ -223,7 +217,12 @@ def _summary(
         "parameters": sum(each.numel() for each in objective.encoder.parameters()),
         "labels": list(labels),
         "sources": [
-            {"store": each.config.store, "digest": each.store.digest, "hours": round(each.hours, 4)} for each in sources
+            {
+                each.config.kind: str(getattr(each.config, each.config.kind)),
+                "digest": each.digest,
+                "hours": round(each.hours, 4),
+            }
+            for each in sources
         ],
         "steps": sum(report.steps for report in reports),
         "training_loss": [row["training_loss"] for report in reports for row in report.history],
