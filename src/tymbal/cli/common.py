@@ -6,6 +6,7 @@ import json
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -33,6 +34,50 @@ def whole(kind: Any, tokens: Any) -> Any:
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object to standard output.")]
 Quiet = Annotated[bool, Parameter(name="--quiet", negative="", help="No progress and no summary, errors only.")]
 Workers = Annotated[int | None, Parameter(help="Worker processes. Default: one per core; 1 works in this process.")]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is learned from a corpus, and how it is judged: the same of probes and of fine-tuning.
+
+    Parameters
+    ----------
+    label
+        The column that holds the label; by default the one named when indexing.
+    split
+        The name of a split of the corpus; its folds are tested one after the other. A fold called validation is what
+        choices and early stopping watch; else whole groups of the training folds are.
+    metric
+        What is picked by, and the headline: accuracy, balanced_accuracy, map, cmap, auroc, top1. By default
+        balanced_accuracy, for windows cmap.
+    unit
+        Column of the highest independent unit, which intervals resample; by default the groups of the split.
+    unit_name
+        What such a unit is called.
+    where
+        COLUMN=VALUE, examples to keep.
+    least_groups
+        Leave out labels that occur in fewer groups of the split.
+    """
+
+    label: str | None = None
+    split: str = "folds"
+    metric: str | None = None
+    unit: str | None = None
+    unit_name: str | None = None
+    where: str | None = None
+    least_groups: int = 2
+
+    def of(self, default_label: str | None, *, windows: bool = False) -> Task:
+        """The same with a label and a metric where none was given: the corpus's own, and the usual one."""
+        return replace(
+            self,
+            label=self.label or default_label or "label",
+            metric=self.metric or ("cmap" if windows else "balanced_accuracy"),
+        )
+
+
+USUAL_TASK = Task()
 
 
 def say(text: str = "", *, result: bool = False) -> None:

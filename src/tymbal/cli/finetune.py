@@ -11,8 +11,10 @@ from cyclopts import Parameter
 from tymbal.cli.common import (
     EXIT_OK,
     EXIT_SOME_FAILED,
+    USUAL_TASK,
     Json,
     Quiet,
+    Task,
     Workers,
     save_parameters,
     say,
@@ -23,43 +25,7 @@ from tymbal.cli.common import (
 from tymbal.cli.probe import interval, seed_range, tell_units
 
 if TYPE_CHECKING:
-    from tymbal.probes import StudyConfig
     from tymbal.probes.finetuning import FinetuneConfig
-
-
-@dataclass(frozen=True)
-class Task:
-    """What is learned, and how it is judged.
-
-    Parameters
-    ----------
-    label
-        The column that holds the label; by default the one named when indexing.
-    split
-        The name of a split of the corpus; its folds are tested one after the other. A fold called validation is what
-        early stopping watches; else whole groups of the training folds are.
-    seeds
-        How often each fold is trained.
-    metric
-        The headline: accuracy, balanced_accuracy, map, cmap, auroc, top1.
-    unit
-        Column of the highest independent unit, which intervals resample; by default the groups of the split.
-    unit_name
-        What such a unit is called.
-    where
-        COLUMN=VALUE, examples to keep.
-    least_groups
-        Leave out labels that occur in fewer groups of the split.
-    """
-
-    label: str | None = None
-    split: str = "folds"
-    seeds: int = 1
-    metric: str = "balanced_accuracy"
-    unit: str | None = None
-    unit_name: str | None = None
-    where: str | None = None
-    least_groups: int = 2
 
 
 @dataclass(frozen=True)
@@ -75,6 +41,8 @@ class Tuning:
         A head that is trained: linear, attention, self_attention, mlp and others.
     layers
         What the head taps: last, all, or names of layers joined by +.
+    seeds
+        How often each fold is trained.
     head_first
         Train the head alone on frozen features first, then both.
     encoder_learning_rate
@@ -114,6 +82,7 @@ class Tuning:
     mode: Literal["full", "layernorm", "lora"] = "full"
     head: str = "linear"
     layers: str = "last"
+    seeds: int = 1
     head_first: bool = True
     encoder_learning_rate: float | None = None
     learning_rate: float = 1e-3
@@ -139,7 +108,7 @@ def finetune(
     encoder: str,
     out: Annotated[Path, Parameter(name=["--out", "-o"])],
     random_weights: Annotated[bool, Parameter(negative="")] = False,
-    task: Annotated[Task, Parameter(name="*")] = Task(),
+    task: Annotated[Task, Parameter(name="*")] = USUAL_TASK,
     tuning: Annotated[Tuning, Parameter(name="*")] = Tuning(),
     keep_encoder: Annotated[bool, Parameter(negative="")] = False,
     device: str | None = None,
@@ -170,10 +139,11 @@ def finetune(
     from tymbal.corpus import Corpus
     from tymbal.encoders.source import bind_rate, open_encoder
     from tymbal.jobs import make_progress
+    from tymbal.probes import StudyConfig
     from tymbal.probes.finetuning import Machine, run_finetuning, write_encoders
 
     opened = Corpus.open(corpus)
-    task = replace(task, label=task.label or opened.default_label or "label")
+    task = task.of(opened.default_label)
     source = str(Path(encoder).resolve()) if Path(encoder).exists() else encoder
     found = open_encoder(encoder, random_weights=random_weights)
     for note in found.notes if not quiet else ():
@@ -183,7 +153,7 @@ def finetune(
     results = run_finetuning(
         opened,
         bound,
-        _study(task),
+        StudyConfig(**vars(task), seeds=tuning.seeds),
         _config(tuning),
         out,
         source={"source": source, "random_weights": random_weights},
@@ -212,12 +182,6 @@ def _told(results: dict[str, Any], out: Path, kept: list[Path], *, quiet: bool, 
     if not quiet:
         say_failures([(row[0], row[1]) for row in failed.select("recording", "message").iter_rows()])
     return EXIT_SOME_FAILED if failed.height else EXIT_OK
-
-
-def _study(task: Task) -> StudyConfig:
-    from tymbal.probes import StudyConfig
-
-    return StudyConfig(**{**asdict(task), "label": task.label or "label"})
 
 
 def _config(tuning: Tuning) -> FinetuneConfig:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from tymbal.cli.common import EXIT_OK, Json, Quiet, Workers, save_parameters, say, say_json, say_table
+from tymbal.cli.common import EXIT_OK, USUAL_TASK, Json, Quiet, Task, Workers, save_parameters, say, say_json, say_table
 
 if TYPE_CHECKING:
     from tymbal.probes import StudyConfig
@@ -16,31 +16,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Study:
-    """What is compared, on what, and how it is judged.
+    """What is compared.
 
     Parameters
     ----------
-    label
-        The column that holds the label; by default the one named when indexing.
-    split
-        The name of a split of the corpus; its folds are tested one after the other.
     heads
         Names with commas between them: linear, attention, self_attention, ridge, logistic, nearest_mean, knn, k_sparse.
     layers
         Choices with commas between them: last, all, or names of layers joined by +.
     seeds
         How often each trained head is fitted for the table.
-    metric
-        What probes are picked by, and the headline: accuracy, balanced_accuracy, map, cmap, auroc, top1. By default
-        balanced_accuracy, for windows cmap.
-    unit
-        Column of the highest independent unit, which intervals resample; by default the groups of the split.
-    unit_name
-        What such a unit is called.
-    where
-        COLUMN=VALUE, examples to keep.
-    least_groups
-        Leave out labels that occur in fewer groups of the split.
     window
         Seconds of windows over what the corpus covers, each with the labels of the events in it, several or none;
         0: an example is an event, or a recording, with its one label.
@@ -68,16 +53,9 @@ class Study:
         Make scores honest by one temperature, fitted on what was held out of training.
     """
 
-    label: str | None = None
-    split: str = "folds"
     heads: str = "linear,attention,ridge,logistic"
     layers: str = "last,all"
     seeds: int = 3
-    metric: str | None = None
-    unit: str | None = None
-    unit_name: str | None = None
-    where: str | None = None
-    least_groups: int = 2
     window: float = 0.0
     hop: float = 0.0
     inner_folds: int = 5
@@ -97,6 +75,7 @@ def probe(
     *,
     corpus: Path,
     out: Annotated[Path, Parameter(name=["--out", "-o"])],
+    task: Annotated[Task, Parameter(name="*")] = USUAL_TASK,
     study: Annotated[Study, Parameter(name="*")] = Study(),
     audit: bool = True,
     workers: Workers = None,
@@ -122,19 +101,19 @@ def probe(
     from tymbal.probes import run_study
 
     opened = Corpus.open(corpus)
-    study = replace(study, label=study.label or opened.default_label or "label")
+    judged = task.of(opened.default_label, windows=study.window != 0)
     results = run_study(
         opened,
         FeatureStore.open(store),
-        _config(study),
+        _config(judged, study),
         out,
         audited=audit,
         workers=workers,
         progress=make_progress(quiet=quiet),
     )
-    save_parameters(
-        out, "probe", {"store": str(store), "corpus": str(corpus), "out": str(out), **asdict(study), "audit": audit}
-    )
+    given = {"store": str(store), "corpus": str(corpus), "out": str(out)}
+    kept = replace(task, label=judged.label)
+    save_parameters(out, "probe", {**given, **asdict(kept), **asdict(study), "audit": audit})
     if json:
         say_json({"run": str(out), **results})
     elif not quiet:
@@ -142,7 +121,7 @@ def probe(
     return EXIT_OK
 
 
-def _config(study: Study) -> StudyConfig:
+def _config(task: Task, study: Study) -> StudyConfig:
     from tymbal.probes import ProbeConfig, StudyConfig
 
     plain = ProbeConfig()
@@ -157,16 +136,10 @@ def _config(study: Study) -> StudyConfig:
         calibrated=study.calibrated,
     )
     return StudyConfig(
-        label=study.label or "label",
-        split=study.split,
+        **vars(task),
         heads=_names(study.heads),
         layers=_names(study.layers),
         seeds=study.seeds,
-        metric=study.metric or ("cmap" if study.window else "balanced_accuracy"),
-        unit=study.unit,
-        unit_name=study.unit_name,
-        where=study.where,
-        least_groups=study.least_groups,
         window_s=study.window or None,
         hop_s=study.hop or None,
         inner_folds=study.inner_folds,
