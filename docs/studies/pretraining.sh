@@ -76,9 +76,9 @@ fi
 
 if wanted layers; then
     tymbal pretrain cnn.toml -o runs/cnn --quiet
-    tymbal pretrain random_projection.toml -o runs/random_projection --quiet
+    tymbal pretrain ssl_mixed.toml -o runs/ssl_mixed --quiet
     tymbal sweep layers.toml -o layers --no-audit --workers 1 --quiet
-    (cd runs && "$PYTHON" "$HERE/tables.py" losses cnn random_projection)
+    (cd runs && "$PYTHON" "$HERE/tables.py" losses cnn ssl_mixed)
     cat layers/results.md
 fi
 

@@ -87,7 +87,7 @@ def test_stages_have_equal_updates_and_sounds(mix: str) -> None:
 
 
 def test_cnn_and_transformer_have_the_same_data_and_budget() -> None:
-    cnn, transformer = recipe("cnn"), recipe("random_projection")
+    cnn, transformer = recipe("cnn"), recipe("ssl_mixed")
     assert replace(cnn, encoder="", encoder_config={}) == replace(transformer, encoder="", encoder_config={})
 
 

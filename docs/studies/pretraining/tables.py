@@ -13,8 +13,7 @@ import torch
 from tymbal.encoders import load_encoder
 from tymbal.encoders.pictures import PictureEncoder
 from tymbal.encoders.source import open_encoder
-from tymbal.pretraining import SourceConfig
-from tymbal.pretraining.crops import Crops, open_source
+from tymbal.pretraining import Crops, SourceConfig, open_source
 from tymbal.pretraining.objectives.contract import flat, masked_mean
 from tymbal.probes.sweep.words import number, p_value
 
