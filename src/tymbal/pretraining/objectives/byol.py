@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from tymbal.encoders.pictures import PictureEncoder
 from tymbal.pretraining.objectives.contract import Objective, PictureBatch, masked_max, masked_mean
+from tymbal.pretraining.objectives.perceptron import perceptron
 from tymbal.pretraining.objectives.teachers import Teacher
 from tymbal.pretraining.views import ViewsConfig, view
 
@@ -26,13 +27,6 @@ class ByolConfig:
     projected: int = 128
     decay: float = 0.99
     views: ViewsConfig = field(default_factory=ViewsConfig)
-
-
-def perceptron(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
-    """Linear, batch norm, ReLU, linear."""
-    return nn.Sequential(
-        nn.Linear(inputs, hidden), nn.BatchNorm1d(hidden), nn.ReLU(inplace=True), nn.Linear(hidden, outputs)
-    )
 
 
 class Projected(nn.Module):

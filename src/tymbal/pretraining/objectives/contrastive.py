@@ -15,8 +15,8 @@ from torch.nn import functional
 
 from tymbal.encoders.pictures import PictureEncoder
 from tymbal.errors import ConfigError
-from tymbal.pretraining.objectives.byol import perceptron
 from tymbal.pretraining.objectives.contract import Objective, PictureBatch, masked_max, masked_mean, need_labels
+from tymbal.pretraining.objectives.perceptron import perceptron
 from tymbal.pretraining.views import ViewsConfig, view
 
 
