@@ -1,12 +1,13 @@
 """F1 at IoU > 0.3 of finders on made scenes and on two Bengalese finches: what the plan allows to tune on.
 
 Run: OMP_NUM_THREADS=1 .venv/bin/python docs/studies/fewshot_tuning.py [--scenes 60] [--seed 101] [--birds DATA]
-     [--finders ncc lda ncc+lda ...]
+     [--finders ncc lda ...]
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
@@ -17,12 +18,19 @@ import numpy as np
 import polars as pl
 import soundfile
 
+from tymbal.audio import AudioReader
 from tymbal.evaluation.detection import match_boxes
-from tymbal.fewshot import Finder, Prompt, Shot
+from tymbal.fewshot import Finder, Prompt, Shot, choose_scale
+from tymbal.fewshot.calibrate import Boxes, candidates, options, pick
+from tymbal.fewshot.finder import Detection, detections
+from tymbal.fewshot.finders import find_kind
+from tymbal.fewshot.picture import pictures
+from tymbal.fewshot.support import look
 from tymbal.synthesis import SceneGenerator, fewshot_plan
 
 BIRDS = ("Bird0", "gy6or6")
 SHOTS = 5
+QUERIES = 4  # recordings of a bird that are searched for each type
 LEAST = 12  # renditions of a syllable type
 
 
@@ -35,30 +43,30 @@ class Task:
     queries: tuple[tuple[str, np.ndarray, np.ndarray], ...]  # path, references, unknown
 
 
-def scenes(folder: Path, count: int, seed: int) -> Iterator[Task]:
-    """Made scenes: the first five calls of target0 in the prompt are the examples."""
+def scenes(folder: Path, count: int, seed: int, step: int) -> Iterator[Task]:
+    """Made scenes: the first five calls of target0 in the prompt are the examples. Kept in `folder`."""
     generator = SceneGenerator(fewshot_plan(prompt_s=60, query_s=60, scenes=count, seed=seed))
-    for index in range(count):
-        parts = generator.parts(index)
-        paths = []
-        for scene in parts:
-            path = folder / f"{scene.name}.wav"
-            if not path.exists():
-                soundfile.write(path, scene.waveform, scene.sample_rate_hz, subtype="PCM_16")
-            paths.append(str(path))
-        calls = [[c for c in scene.calls if c.label == "target0"] for scene in parts]
-        shown = [c for c in calls[0] if c.truth == "POS"]
+    for index in range(0, count, step):
+        kept = folder / f"{index}.json"
+        if not kept.exists():
+            rows = []
+            for scene in generator.parts(index):
+                soundfile.write(folder / f"{scene.name}.wav", scene.waveform, scene.sample_rate_hz, subtype="PCM_16")
+                mine = [c for c in scene.calls if c.label == "target0"]
+                rows.append([scene.name, [[c.truth, c.onset_s, c.offset_s, c.family] for c in mine]])
+            kept.write_text(json.dumps(rows))
+        (prompt, calls), (query, others) = json.loads(kept.read_text())
+        path = str(folder / f"{prompt}.wav")
+        shown = [c for c in calls if c[0] == "POS"]
         if len(shown) < 3:
             continue
-        shots = tuple(Shot(paths[0], None, c.onset_s, c.offset_s) for c in shown[:SHOTS])
-        last = shots[-1].offset_s
-        unknown = [Shot(paths[0], None, c.onset_s, c.offset_s) for c in calls[0] if c.truth == "UNK"]
+        shots = tuple(Shot(path, None, c[1], c[2]) for c in shown[:SHOTS])
+        unknown = [Shot(path, None, c[1], c[2]) for c in calls if c[0] == "UNK"]
         if len(shown) > SHOTS:
-            unknown.append(Shot(paths[0], None, last, parts[0].duration_s))
-        refs = boxes((c.onset_s, c.offset_s) for c in calls[1] if c.truth == "POS")
-        unk = boxes((c.onset_s, c.offset_s) for c in calls[1] if c.truth == "UNK")
-        families = next((c.family for c in shown), "")
-        yield Task(f"{index}:{families}", Prompt("target0", shots, (), tuple(unknown)), ((paths[1], refs, unk),))
+            unknown.append(Shot(path, None, shots[-1].offset_s, 60.0))
+        wanted, spared = (boxes((c[1], c[2]) for c in others if c[0] == truth) for truth in ("POS", "UNK"))
+        told = Prompt("target0", shots, (), tuple(unknown))
+        yield Task(f"{index}:{shown[0][3]}", told, ((str(folder / f"{query}.wav"), wanted, spared),))
 
 
 def birds(data: Path) -> Iterator[Task]:
@@ -82,7 +90,9 @@ def birds(data: Path) -> Iterator[Task]:
             found: dict[str, list[tuple[float, float]]] = defaultdict(list)
             for r in rows[SHOTS:]:
                 found[r[0]].append((r[1], r[2]))
-            queries = tuple((path_of(data, p), boxes(found[p]), boxes([])) for p in paths if p not in used)
+            queries = tuple(
+                (path_of(data, p), boxes(found[p]), boxes([])) for p in [p for p in paths if p not in used][:QUERIES]
+            )
             yield Task(f"{bird}:{label}", Prompt(label, shots, (), unknown), queries)
 
 
@@ -94,18 +104,41 @@ def boxes(rows) -> np.ndarray:
     return np.array(list(rows), dtype=np.float64).reshape(-1, 2)
 
 
-def judge(finder: Finder, task: Task) -> tuple[int, int, int]:
-    """True positives, false positives, false negatives; what falls on unknown calls counts as neither."""
-    hits, false, missed = 0, 0, 0
+def answers(task: Task, finders: list[str]) -> dict[str, tuple[int, int, int]]:
+    """True and false positives and false negatives of each finder, of their fusion and of what is chosen."""
+    scale = choose_scale(task.prompt.shots)
+    support = look(task.prompt, scale)
+    ways = options(support, finders)
+    everyone = range(len(support.places))
+    models = tuple(find_kind(name).fit(support, list(everyone)) for name in finders)
+    names = [*finders, "fused"][: len(ways)]
+    finder = Finder(task.prompt.label, scale, ways[-1], models, None, len(task.prompt.shots))
+    total = {name: [0, 0, 0] for name in names}
     for path, references, unknown in task.queries:
-        found = finder.predict(path).select("onset_s", "offset_s").to_numpy()
-        pairs = match_boxes(references, found, minimum_iou=0.3)
-        rest = np.delete(found, pairs.prediction, axis=0)
-        spared = len(match_boxes(unknown, rest, minimum_iou=0.3).prediction) if len(unknown) and len(rest) else 0
-        hits += len(pairs.prediction)
-        false += len(rest) - spared
-        missed += len(references) - len(pairs.prediction)
-    return hits, false, missed
+        found: dict[str, list[Detection]] = defaultdict(list)
+        with AudioReader(path, None, scale.sample_rate_hz) as reader:
+            samples = reader.samples
+            for picture in pictures(reader, scale, finder.halo):
+                boxes = candidates([model.respond(picture.pixels) for model in models])
+                for column, (name, way) in enumerate(zip(names, ways, strict=True)):
+                    mine = boxes if name == "fused" else boxes.take(boxes.by == column)
+                    if name != "fused":
+                        mine = Boxes(mine.starts, mine.stops, mine.by, mine.ratings[:, [column]])
+                    found[name] += detections(mine, way.height(mine), picture, 0.5)
+        for name in names:
+            events = finder.table(found[name], path, None, samples).select("onset_s", "offset_s").to_numpy()
+            for at, count in enumerate(judge(events, references, unknown)):
+                total[name][at] += count
+    chosen = names[ways.index(pick(ways))]
+    return {**{name: tuple(counts) for name, counts in total.items()}, "chosen": tuple(total[chosen])}
+
+
+def judge(found: np.ndarray, references: np.ndarray, unknown: np.ndarray) -> tuple[int, int, int]:
+    """True positives, false positives, false negatives; what falls on unknown calls counts as neither."""
+    pairs = match_boxes(references, found, minimum_iou=0.3)
+    rest = np.delete(found, pairs.prediction, axis=0)
+    spared = len(match_boxes(unknown, rest, minimum_iou=0.3).prediction) if len(unknown) and len(rest) else 0
+    return len(pairs.prediction), len(rest) - spared, len(references) - len(pairs.prediction)
 
 
 def f1(counts: tuple[int, int, int]) -> float:
@@ -113,39 +146,36 @@ def f1(counts: tuple[int, int, int]) -> float:
     return hits / max(hits + 0.5 * (false + missed), 1e-9) if hits + false + missed else 1.0
 
 
-def run(tasks: list[Task], finders: list[str]) -> dict[str, np.ndarray]:
-    """F1 (tasks, finders)."""
-    rows = []
-    for task in tasks:
-        row = []
-        for name in finders:
-            finder = Finder.fit(task.prompt, finders=name.split("+"))
-            row.append(f1(judge(finder, task)))
-        rows.append(row)
-    return np.array(rows)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--scenes", type=int, default=60)
     parser.add_argument("--seed", type=int, default=101)
     parser.add_argument("--birds", type=Path)
-    parser.add_argument("--finders", nargs="+", default=["ncc", "lda", "ncc+lda"])
+    parser.add_argument("--finders", nargs="+", default=["ncc", "lda"])
     parser.add_argument("--every", action="store_true")
+    parser.add_argument("--step", type=int, default=1, help="every so many tasks")
     given = parser.parse_args()
     folder = Path(tempfile.gettempdir()) / f"fewshot-scenes-{given.seed}"
     folder.mkdir(exist_ok=True)
-    sources = {"scenes": list(scenes(folder, given.scenes, given.seed))} if given.scenes else {}
+    sources = {"scenes": list(scenes(folder, given.scenes, given.seed, given.step))} if given.scenes else {}
     if given.birds:
         for task in birds(given.birds):
             sources.setdefault(task.name.partition(":")[0], []).append(task)
-    for name, tasks in sources.items():
-        table = run(tasks, given.finders)
-        if given.every:
-            for task, row in zip(tasks, table, strict=True):
-                print(f"  {task.name:18s} " + " ".join(f"{value:.2f}" for value in row))
-        told = ", ".join(f"{f} {v:.3f}" for f, v in zip(given.finders, table.mean(axis=0), strict=True))
-        print(f"{name} ({len(tasks)} tasks): {told}", flush=True)
+    for source, tasks in sources.items():
+        rows, empty = [], []
+        for task in tasks[:: given.step if source != "scenes" else 1]:
+            found = answers(task, given.finders)
+            wanted = sum(len(references) for _, references, _ in task.queries)
+            if wanted:
+                rows.append({name: f1(counts) for name, counts in found.items()})
+            else:
+                empty.append({name: counts[1] for name, counts in found.items()})
+            if given.every:
+                print(f"  {task.name:14s} ", dict(found), flush=True)
+        names = rows[0]
+        print(f"{source}, {len(rows)} tasks, F1:", {n: round(float(np.mean([r[n] for r in rows])), 3) for n in names})
+        if empty:
+            print(f"  {len(empty)} without a call, false:", {n: sum(r[n] for r in empty) for n in names}, flush=True)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ STEPS = (
     ("Run an encoder without weights over it, five layers at once", "embed"),
     ("Fit probes: last or all layers, linear or attention; pick inside the training folds, test once", "probe"),
     ("Draw the report", "report"),
+    ("Another job: four spinetail calls are marked, find the rest; nothing is trained", "find"),
 )
 
 
@@ -28,7 +29,9 @@ def demo(
     quiet: Quiet = False,
     json: Json = False,
 ) -> int:
-    """The whole road on shipped recordings: which of 11 cats is meowing? Each step is printed as the command it is.
+    """The whole road on shipped recordings: which of 11 cats is meowing? And a search for calls from four examples.
+
+    Each step is printed as the command it is.
 
     Parameters
     ----------
@@ -51,19 +54,22 @@ def demo(
         code = main([*command, *shared])
         if code != EXIT_OK:
             return code
-    page = (out / "report.html").resolve()
+    page, found = (out / "report.html").resolve(), (out / "found" / "report.html").resolve()
     if json:
-        say_json({"report": page, "seconds": round(time.monotonic() - began, 1)})
+        say_json({"report": page, "found": found, "seconds": round(time.monotonic() - began, 1)})
     else:
         say()
-        say(f"Done in {time.monotonic() - began:.0f} s. Open the report in a browser:")
+        say(f"Done in {time.monotonic() - began:.0f} s. Open the reports in a browser:")
         say(f"  {page}")
+        say(f"  {found}")
     return EXIT_OK
 
 
 def _commands(examples: Path, out: Path) -> list[list[str]]:
     meows = examples / "cat_meows"
     corpus, store, run = str(out / "corpus"), str(out / "store"), str(out / "run")
+    spinetail = examples / "spinetail"
+    find = f"--examples {shlex.quote(str(spinetail / 'spinetail.audacity.txt'))} --label SP --shots 4"
     index = f"--annotations {shlex.quote(str(meows / 'meows.csv'))} --label individual --split-by session"
     probe = "--label individual --unit-name session --seeds 2 --inner-folds 2 --epochs 40"
     return [
@@ -71,6 +77,7 @@ def _commands(examples: Path, out: Path) -> list[list[str]]:
         ["embed", corpus, *shlex.split("--encoder spectral --layers all"), "-o", store],
         ["probe", store, "--corpus", corpus, *shlex.split(probe), "-o", run],
         ["report", run, "-o", str(out / "report.html")],
+        ["find", str(spinetail), *shlex.split(find), "-o", str(out / "found")],
     ]
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tymbal.fewshot import Finder
+    from tymbal.fewshot.asking import Asked
     from tymbal.fewshot.job import Found
 
 
@@ -106,6 +107,8 @@ def find(
     given = {"recordings": [str(path) for path in recordings], "examples": str(examples), "out": str(out)}
     save_parameters(out, "find", {**given, **{key: value for key, value in options.items() if value is not None}})
     failures = [(failure.item, failure.message) for failure in found.failures]
+    if report:
+        _draw(out, asked, finders, found, quiet)
     if json:
         _tell_machines(out, finders, found)
     elif not quiet:
@@ -113,6 +116,20 @@ def find(
     if not json:
         say_failures(failures, kept_in=out / "failures.csv")
     return EXIT_SOME_FAILED if failures else EXIT_OK
+
+
+def _draw(out: Path, asked: Asked, finders: Sequence[Finder], found: Found, quiet: bool) -> None:
+    """The page, where matplotlib is there; without it the tables are all the same."""
+    from tymbal.errors import MissingExtraError
+    from tymbal.report.found import FoundPage, write_found
+
+    paths = {target.name: target.path for target in asked.targets}
+    try:
+        page = FoundPage(found.events, finders, asked.prompts, paths, found.failures, found.audio_s)
+        write_found(page, out / "report.html")
+    except MissingExtraError as error:
+        if not quiet:
+            say(f"note: no report.html: {error}")
 
 
 def _tell_finders(finders: Sequence[Finder]) -> None:

@@ -8,7 +8,7 @@ threshold for each finder, a common scale for their scores, and the finder or fu
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from tymbal.fewshot.finders import find_kind
 from tymbal.fewshot.finders.contract import Floats, Frames
 from tymbal.fewshot.finders.peaks import best_boxes
-from tymbal.fewshot.support import Place, Stretch, Support, without
+from tymbal.fewshot.support import Stretch, Support, without
 
 IOU = 0.3
 FOLDS = 10
@@ -25,7 +25,8 @@ SHARED = 0.4  # of the shorter of two boxes may be shared before the lower one g
 SOFT = 0.12  # of the way from threshold to the examples: how sharply a threshold counts while it is chosen
 LEVEL = 2.0  # log odds of the score of a median example left out: 0.88
 SINGLE = 0.55  # way from a median false box to the example's own score, where there is one example alone
-FUSION_GAIN = 0.0
+FUSION_LOSS = 0.05
+SHARPNESS = 2.0  # of the weights of a fusion: F1 to this power
 ALIKE = 0.65  # of the way from false boxes to examples left out: what may be an example that nobody marked
 
 
@@ -257,28 +258,42 @@ def cleared(support: Support, names: Sequence[str]) -> tuple[Support, tuple[str,
 
 def choose(support: Support, names: Sequence[str]) -> Choice:
     """Leave the examples out, calibrate every finder and their fusion, and keep what does best."""
+    return pick(options(support, names))
+
+
+def options(support: Support, names: Sequence[str]) -> tuple[Choice, ...]:
+    """Each finder by itself, in the order of `names`, then their fusion where there are several."""
     support, notes = cleared(support, names)
     folds = leave_out(support, names)
     single = [calibrated(samples) for samples in by_finder(support, folds, len(names))]
     table = [(name, each.f1) for name, each in zip(names, single, strict=True)]
-    best = max(range(len(names)), key=lambda column: (single[column].f1, -column))
-    unit = Calibration(0.0, LEVEL, single[best].f1)
-    alone = Choice((names[best],), (1.0,), (single[best],), unit, tuple(table), notes)
-    if len(names) < 2:
-        return alone
-    shares = np.array([max(each.f1, 0.02) ** 2 for each in single])
+    shares = np.array([max(each.f1, 0.02) ** SHARPNESS for each in single])
     weights = tuple((shares / shares.sum()).tolist())
+    fused = _fused(support, folds, single, weights)
+    if len(names) > 1:
+        table.append(("+".join(names), fused.f1))
+    found = [
+        Choice((name,), (1.0,), (each,), Calibration(0.0, LEVEL, each.f1), tuple(table), notes)
+        for name, each in zip(names, single, strict=True)
+    ]
+    return (*found, Choice(tuple(names), weights, tuple(single), fused, tuple(table), notes))[: len(table)]
+
+
+def _fused(
+    support: Support, folds: Sequence[Fold], single: Sequence[Calibration], weights: Sequence[float]
+) -> Calibration:
+    """The fusion calibrated as one finder is, on the boxes of all."""
     samples = []
     for fold in folds:
         heights = [weighted(boxes.ratings, single, weights) for boxes in fold.boxes]
         everything = [np.ones(len(boxes.starts), bool) for boxes in fold.boxes]
         ground = float(weighted(fold.ground[None, :], single, weights)[0])
         samples.append(held_out(support, fold, heights, everything, ground))
-    fused = calibrated(samples)
-    table.append(("+".join(names), fused.f1))
-    if fused.f1 + FUSION_GAIN < single[best].f1:
-        return Choice(alone.names, alone.weights, alone.calibrations, alone.total, tuple(table), notes)
-    return Choice(tuple(names), weights, tuple(single), fused, tuple(table), notes)
+    return calibrated(samples)
 
 
-__all__ = ["Boxes", "Calibration", "Choice", "Fold", "Mapping", "Place", "candidates", "choose"]
+def pick(found: Sequence[Choice]) -> Choice:
+    """The fusion, unless a finder by itself is better by FUSION_LOSS or more; else the best finder."""
+    best = max(found, key=lambda each: each.total.f1)
+    fused = found[-1]
+    return fused if fused.total.f1 > best.total.f1 - FUSION_LOSS else best

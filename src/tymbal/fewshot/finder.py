@@ -19,7 +19,8 @@ from tymbal.errors import DataError, UsageError
 from tymbal.fewshot import saving
 from tymbal.fewshot.calibrate import Boxes, Calibration, Choice, candidates, choose
 from tymbal.fewshot.finders import Fitted, find_kind
-from tymbal.fewshot.picture import pictures
+from tymbal.fewshot.finders.contract import Floats
+from tymbal.fewshot.picture import Picture, pictures
 from tymbal.fewshot.plan import part_blocks
 from tymbal.fewshot.prompt import Prompt
 from tymbal.fewshot.scale import BANDS, Scale, choose_scale
@@ -110,14 +111,7 @@ class Finder:
         found: list[Detection] = []
         for picture in pictures(reader, self.scale, self.halo, first, stop):
             boxes = candidates([model.respond(picture.pixels) for model in self.models])
-            height = self.choice.height(boxes)
-            loud = np.flatnonzero(height >= _odds(least))
-            boxes, height = boxes.take(loud), height[loud]
-            kept = boxes.kept(height)
-            middle = (boxes.starts[kept] + boxes.stops[kept]) / 2
-            mine = kept[(middle >= picture.core.start) & (middle < picture.core.stop)]
-            rows = zip(boxes.starts[mine].tolist(), boxes.stops[mine].tolist(), height[mine].tolist(), strict=True)
-            found += [Detection(a + picture.first, b + picture.first, round(odds, 6)) for a, b, odds in rows]
+            found += detections(boxes, self.choice.height(boxes), picture, least)
         return found
 
     def table(self, found: Sequence[Detection], recording: str, channel: int | None, samples: int) -> pl.DataFrame:
@@ -207,6 +201,17 @@ def _band(prompt: Prompt) -> tuple[float, float] | None:
     if len(given) * 2 <= len(prompt.shots):
         return None
     return float(np.median([each[0] for each in given])), float(np.median([each[1] for each in given]))
+
+
+def detections(boxes: Boxes, height: Floats, picture: Picture, least: float) -> list[Detection]:
+    """The candidates of a block that stay, as frames of the recording."""
+    loud = np.flatnonzero(height >= _odds(least))
+    boxes, height = boxes.take(loud), height[loud]
+    kept = boxes.kept(height)
+    middle = (boxes.starts[kept] + boxes.stops[kept]) / 2
+    mine = kept[(middle >= picture.core.start) & (middle < picture.core.stop)]
+    rows = zip(boxes.starts[mine].tolist(), boxes.stops[mine].tolist(), height[mine].tolist(), strict=True)
+    return [Detection(start + picture.first, stop + picture.first, round(odds, 6)) for start, stop, odds in rows]
 
 
 def default_finders() -> tuple[str, ...]:

@@ -42,7 +42,7 @@ class Stretch:
     doubtful: NDArray[np.bool_]  # frames after the last example of the recording: perhaps nobody went through them
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Support:
     """Stretches of sound and where the examples lie in them."""
 

@@ -15,6 +15,7 @@ from tymbal.report.numbers import datum, pointer
 from tymbal.report.spectrogram import Spectrogram, png
 
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 380, 190, 44, 34, 6, 8  # of a spectrogram, in units of the drawing
+Box = tuple[float, float, float | None, float | None, str]
 LARGEST_TABLE = 30  # classes; a larger confusion matrix becomes a picture
 
 
@@ -32,8 +33,19 @@ def ticks(low: float, high: float, wanted: int) -> list[float]:
     return [float(value) for value in found if low - slack <= value <= high + slack]
 
 
-def draw_spectrogram(picture: Spectrogram, *, start_s: float, event: tuple[float, float] | None, alt: str) -> Markup:
-    """The picture with axes in seconds of the recording and kHz; `event` (onset, offset) in s of the clip is marked."""
+def draw_spectrogram(
+    picture: Spectrogram,
+    *,
+    start_s: float,
+    event: tuple[float, float] | None,
+    alt: str,
+    boxes: Sequence[Box] = (),
+) -> Markup:
+    """The picture with axes in seconds of the recording and kHz; `event` (onset, offset) in s of the clip is marked.
+
+    `boxes` (onset, offset in s of the clip; low, high in Hz or None for all of it; what it is) are drawn with a
+    rectangle each, of the class `box` and what it is.
+    """
     width, height = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
     parts: list[Child] = [
         tag(
@@ -49,6 +61,12 @@ def draw_spectrogram(picture: Spectrogram, *, start_s: float, event: tuple[float
     for onset in event or ():
         x = LEFT + width * min(max(onset / picture.duration_s, 0.0), 1.0)
         parts.append(tag("line", x1=f"{x:.1f}", x2=f"{x:.1f}", y1=TOP, y2=TOP + height, class_="mark"))
+    for onset, offset, low_hz, high_hz, kind in boxes:
+        left, right = (LEFT + width * min(max(at / picture.duration_s, 0.0), 1.0) for at in (onset, offset))
+        top = TOP + height * (1 - min((high_hz or picture.nyquist_hz) / picture.nyquist_hz, 1.0))
+        bottom = TOP + height * (1 - (low_hz or 0.0) / picture.nyquist_hz)
+        size = {"width": f"{max(right - left, 1):.1f}", "height": f"{max(bottom - top, 1):.1f}"}
+        parts.append(tag("rect", x=f"{left:.1f}", y=f"{top:.1f}", **size, class_=f"box {kind}"))
     end_s = start_s + picture.duration_s
     for time_s in ticks(start_s, end_s, 5):
         x = LEFT + width * (time_s - start_s) / picture.duration_s

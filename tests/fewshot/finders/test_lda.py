@@ -29,7 +29,7 @@ def test_direction_is_fishers_where_nothing_is_shrunk(monkeypatch: pytest.Monkey
     mixing = random.standard_normal((6, 6))
     around = random.standard_normal((4000, 6)) @ mixing
     inside = random.standard_normal((3000, 6)) @ mixing + np.arange(6)
-    weights, bias = lda.direction(inside, around)
+    weights, bias = lda.direction(lda.Moments.of(inside), lda.Moments.of(around))
     pooled = (np.cov(inside.T, bias=True) + np.cov(around.T, bias=True)) / 2
     fisher = np.linalg.solve(pooled, inside.mean(axis=0) - around.mean(axis=0))
     np.testing.assert_allclose(weights / np.linalg.norm(weights), fisher / np.linalg.norm(fisher), atol=1e-6)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ SPAN = 1.0  # of a median example is spanned by the taps
 COMPONENTS = 40
 SHRINKAGE = 0.3
 SMOOTHING = 0.25  # of a median example
-MOST_AROUND = 6000  # patches around the examples
+MOST_AROUND = 4000  # patches around the examples
 LEVELS = (0.35, 0.5, 0.65)  # between the mean around (0) and inside (1) the examples; each gives boxes
 FILL = 0.3  # gaps below this share of the shortest example are closed
 SHORTEST = 0.5  # of the shortest example: boxes below it go
@@ -100,21 +101,30 @@ def patches(pixels: Pixels, frames: Frames, offsets: Frames) -> Floats:
     return np.asarray(found.reshape(len(frames), -1), dtype=np.float64)
 
 
-def direction(inside: Floats, around: Floats) -> tuple[Floats, float]:
+@dataclass(frozen=True)
+class Moments:
+    """Mean (features,) and covariance (features, features) of patches."""
+
+    mean: Floats
+    covariance: Floats
+
+    @classmethod
+    def of(cls, found: Floats) -> Moments:
+        away = found - found.mean(axis=0)
+        return cls(found.mean(axis=0), away.T @ away / len(found))
+
+
+def direction(inside: Moments, around: Moments) -> tuple[Floats, float]:
     """Weights (features,) and bias of the discriminant, scaled so that the class means lie at 1 and 0."""
-    both = np.concatenate([inside - inside.mean(axis=0), around - around.mean(axis=0)])
-    share = np.concatenate([np.full(len(inside), 0.5 / len(inside)), np.full(len(around), 0.5 / len(around))])
-    gap = inside.mean(axis=0) - around.mean(axis=0)
-    covariance = (both * share[:, None]).T @ both
-    total = covariance + 0.25 * np.outer(gap, gap)
-    _, vectors = np.linalg.eigh(total)
+    gap = inside.mean - around.mean
+    covariance = 0.5 * (inside.covariance + around.covariance)
+    _, vectors = np.linalg.eigh(covariance + 0.25 * np.outer(gap, gap))
     basis = vectors[:, ::-1][:, : min(COMPONENTS, len(gap))]
     within = basis.T @ covariance @ basis
     within = (1 - SHRINKAGE) * within + (SHRINKAGE * np.trace(within) / len(within) + 1e-9) * np.eye(len(within))
     weights = basis @ np.linalg.solve(within, basis.T @ gap)
-    scale = float(weights @ gap)
-    weights = weights / max(scale, 1e-12)
-    return weights, -float(weights @ around.mean(axis=0))
+    weights = weights / max(float(weights @ gap), 1e-12)
+    return weights, -float(weights @ around.mean)
 
 
 def tap_offsets(support: Support) -> Frames:
@@ -123,22 +133,30 @@ def tap_offsets(support: Support) -> Frames:
     return np.unique(np.round(np.linspace(-half, half, TAPS)).astype(np.int64))
 
 
-def samples(support: Support, shots: Sequence[int], offsets: Frames) -> tuple[Floats, Floats]:
-    """Patches inside the examples and around them (n, features)."""
-    inside = [
-        patches(
-            support.stretches[place.stretch].picture.pixels, np.arange(place.start, place.stop, dtype=np.int64), offsets
-        )
-        for place in (support.places[number] for number in shots)
-    ]
+def inside_patches(support: Support, shots: Sequence[int], offsets: Frames) -> Floats:
+    """Patches inside the examples (n, features)."""
+    found = []
+    for place in (support.places[number] for number in shots):
+        at = np.arange(place.start, place.stop, dtype=np.int64)
+        found.append(patches(support.stretches[place.stretch].picture.pixels, at, offsets))
+    return np.concatenate(found)
+
+
+@lru_cache(maxsize=2)
+def around_moments(support: Support, offsets: tuple[int, ...]) -> Moments:
+    """Moments of patches around the examples; kept, as every example left out needs them again."""
+    taps = np.array(offsets, dtype=np.int64)
     free = sum(int(stretch.free.sum()) for stretch in support.stretches)
     step = max(1, -(-free // MOST_AROUND))
-    around = []
+    found = []
     for stretch in support.stretches:
         at = np.flatnonzero(stretch.free)
         kept = np.unique(np.concatenate([at[::step], np.flatnonzero(stretch.sure)]))
-        around.append(patches(stretch.picture.pixels, kept, offsets))
-    return np.concatenate(inside), np.concatenate(around)
+        found.append(patches(stretch.picture.pixels, kept, taps))
+    around = np.concatenate(found)
+    if len(around) < 8:  # the floor: all that is known where examples fill their recording
+        around = np.zeros((8, around.shape[1]))
+    return Moments.of(around)
 
 
 def build(support: Support, offsets: Frames, weights: Floats, bias: float) -> Lda:
@@ -156,10 +174,8 @@ def build(support: Support, offsets: Frames, weights: Floats, bias: float) -> Ld
 def fit(support: Support, shots: Sequence[int]) -> Lda:
     """The discriminant of these examples against all free frames of the support."""
     offsets = tap_offsets(support)
-    inside, around = samples(support, shots, offsets)
-    if len(around) < 8:
-        around = np.zeros((8, inside.shape[1]))  # the floor: all that is known where examples fill their recording
-    weights, bias = direction(inside, around)
+    inside = Moments.of(inside_patches(support, shots, offsets))
+    weights, bias = direction(inside, around_moments(support, tuple(offsets.tolist())))
     return build(support, offsets, weights, bias)
 
 
