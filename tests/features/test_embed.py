@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -203,3 +204,39 @@ def test_an_encoder_may_be_named_and_options_that_are_none_are_refused(tmp_path:
     with pytest.raises(SettingsError, match="frames: there 2, asked for 3"):
         embed(corpus, "spectral", tmp_path / "s", layers="mfcc", frames=3)
     assert not (tmp_path / "t").exists()
+
+
+class TestDevice:
+    """Where the encoder runs: rows of another kind of device never join those of the CPU."""
+
+    def test_the_kind_is_kept_and_told(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        corpus, store = small_corpus(tmp_path / "sound"), tmp_path / "store"
+        embed(corpus, ToyEncoder(), store, device="cpu", **SETTINGS)
+        assert "device" not in FeatureStore.open(store).manifest.parameters  # as every store before
+        monkeypatch.setattr(sys.modules["tymbal.features.embed"], "usable_device", torch.device)
+        with pytest.raises(SettingsError, match="device: there None, asked for 'cuda'"):
+            embed(corpus, ToyEncoder(), store, device="cuda:0", **SETTINGS)
+
+    def test_what_cannot_run_there_is_refused(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        corpus = small_corpus(tmp_path / "sound")
+        with pytest.raises(UsageError, match="device is 'toaster'"):
+            embed(corpus, ToyEncoder(), tmp_path / "store", device="toaster", **SETTINGS)
+        encoder = ToyEncoder()
+        encoder.numerics = "int8"
+        monkeypatch.setattr(sys.modules["tymbal.features.embed"], "usable_device", torch.device)
+        with pytest.raises(UsageError, match="int8 runs on the CPU alone"):
+            embed(corpus, encoder, tmp_path / "store", device="cuda", **SETTINGS)
+
+    @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU that torch can use")
+    @pytest.mark.parametrize("name", ["spectral", "melcnn", "meltransformer"])
+    def test_rows_agree_but_for_rounding(self, name: str, tmp_path: Path) -> None:
+        corpus, encoder = small_corpus(tmp_path / "sound"), create_encoder(name)
+        options: dict[str, Any] = {"segment_s": 2.0, "dtype": "float32"}
+        here = embed(corpus, encoder, tmp_path / "cpu", **options)
+        there = embed(corpus, encoder, tmp_path / "cuda", device="cuda", **options)
+        assert all(parameter.device.type == "cpu" for parameter in encoder.parameters())
+        for layer in here.layers:
+            one, other = (
+                torch.from_numpy(store.read_range(layer, 0, store.rows(layer)).copy()) for store in (here, there)
+            )
+            torch.testing.assert_close(other, one, rtol=1e-3, atol=1e-3 * float(one.abs().max()))

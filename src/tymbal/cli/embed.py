@@ -71,6 +71,7 @@ def embed(
     *,
     out: Annotated[Path, Parameter(name=["--out", "-o"])],
     rows: Annotated[Rows, Parameter(name="*")] = Rows(),
+    device: str = "cpu",
     workers: Workers = None,
     quiet: Quiet = False,
     json: Json = False,
@@ -83,6 +84,8 @@ def embed(
         A corpus made by `tymbal index`.
     out
         Folder of the feature store.
+    device
+        Where the encoder runs: cpu, cuda, cuda:1. A GPU rounds otherwise: its rows go into a store of their own.
     """
     from tymbal.corpus import Corpus
     from tymbal.encoders.source import open_encoder
@@ -98,6 +101,7 @@ def embed(
         opened.encoder,
         out,
         workers=workers,
+        device=device,
         progress=make_progress(quiet=quiet),
         layers=rows.layers,
         frames=rows.frames,
@@ -107,7 +111,7 @@ def embed(
         sample_rate_hz=rows.sample_rate,
         channels=rows.channels,
     )
-    saved = save_parameters(out, "embed", {"corpus": str(corpus), "out": str(out), **asdict(rows)})
+    saved = save_parameters(out, "embed", {"corpus": str(corpus), "out": str(out), **asdict(rows), "device": device})
     if json:
         _tell_machines(store)
     elif not quiet:

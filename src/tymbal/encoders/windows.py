@@ -119,14 +119,24 @@ def _common_hop(local: Sequence[LayerSpec], sample_rate_hz: int, segment: int) -
     return common
 
 
-def encode_sound(encoder: Encoder, sound: NDArray[np.float32]) -> dict[str, LayerOutput]:
-    """All layers of one stretch of sound (samples,); sound below the encoder's shortest is padded and masked."""
+def encode_sound(
+    encoder: Encoder, sound: NDArray[np.float32], device: torch.device | None = None
+) -> dict[str, LayerOutput]:
+    """All layers of one stretch of sound (samples,); sound below the encoder's shortest is padded and masked.
+
+    `device` is where the encoder lies, None the CPU; the layers come back to the CPU.
+    """
     waveform = torch.zeros(1, max(len(sound), encoder.min_samples))
     waveform[0, : len(sound)] = torch.from_numpy(sound)
     mask = torch.zeros(waveform.shape, dtype=torch.bool)
     mask[0, : len(sound)] = True
     with torch.inference_mode():
-        return encoder(waveform, mask)  # type: ignore[no-any-return]
+        if device is None or device.type == "cpu":
+            return encoder(waveform, mask)  # type: ignore[no-any-return]
+        # float32 is to mean float32 there too: cuDNN would round convolutions to TF32.
+        with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+            found = encoder(waveform.to(device), mask.to(device))
+        return {name: LayerOutput(output.values.cpu(), output.mask.cpu()) for name, output in found.items()}
 
 
 def real_frames(output: LayerOutput, name: str, where: str) -> int:
@@ -152,21 +162,24 @@ def stream(
     *,
     segment_s: float = 10.0,
     margin_s: float | None = None,
+    layers: Sequence[str] | None = None,
 ) -> Iterator[dict[str, Streamed]]:
-    """All layers of a recording of `samples` samples, segment by segment, in the memory of one window.
+    """Layers of a recording of `samples` samples, segment by segment, in the memory of one window.
 
     Parameters
     ----------
     encoder : bound to the rate of the sound.
     read : gives `count` samples from `start` on, float32 (count,), as `AudioReader.read` does.
     segment_s, margin_s : see `rate_layout`.
+    layers : names of the layers that are wanted, which also decide the margin; None: all.
 
     Raises EncoderError for an encoder without a rate.
     """
     rate = encoder.sample_rate
     if rate is None:
         raise EncoderError("it takes any rate", where=encoder.name, mend="Bind it to one: encoder.at_rate(hertz).")
-    plan = rate_layout(encoder.layers, sample_rate_hz=rate, segment_s=segment_s, margin_s=margin_s)
+    specs = [spec for spec in encoder.layers if layers is None or spec.name in layers]
+    plan = rate_layout(specs, sample_rate_hz=rate, segment_s=segment_s, margin_s=margin_s)
     for start in range(0, samples, plan.segment_samples):
         window = plan.window(start, min(start + plan.segment_samples, samples), samples)
         outputs = encode_sound(encoder, read(window.first, window.last - window.first))

@@ -13,7 +13,7 @@ import torch
 from tymbal.config import digest, to_plain, with_fields
 from tymbal.encoders.contract import Encoder
 from tymbal.encoders.source import open_encoder
-from tymbal.errors import NothingDoneError, StoreError
+from tymbal.errors import NothingDoneError, StoreError, UsageError
 from tymbal.features import manifest as names
 from tymbal.features.manifest import Manifest, StoredLayer, check_same, read_manifest
 from tymbal.features.plan import EmbedPlan, HasRecordings, make_embed_plan
@@ -23,6 +23,7 @@ from tymbal.features.store import FeatureStore
 from tymbal.features.work import EmbedWork
 from tymbal.features.write import ShardWriter, failure_table, fault_table, shard_table, unit_table, write_table
 from tymbal.jobs import Executor, Progress, make_executor, only_writer, remove_temporaries, run_job, write_json
+from tymbal.training.device import usable_device
 from tymbal.units import FrameGrid
 
 
@@ -32,6 +33,7 @@ def embed(
     out: str | Path,
     *,
     workers: int | None = 1,
+    device: str = "cpu",
     progress: Progress | None = None,
     executor: Executor | None = None,
     **options: Unpack[EmbedOptions],
@@ -50,6 +52,8 @@ def embed(
         `encoders.source.open_encoder` does: a registered name without weights, a file of weights, a known checkpoint.
     out : folder of the store; made where it is missing.
     workers : processes (1: in this process; None: one per core, for which a script needs its `__main__` guard).
+    device : where the encoder runs, "cpu", "cuda" or "cuda:1". Another kind than the CPU rounds otherwise, so its rows
+        go into a store of their own; there one process works unless `workers` says otherwise.
     progress : where to tell how far it is; None: silent.
     executor : another room's executor instead of local processes.
     options : the fields of EmbedConfig: layers, frames, segment_s, margin_s, dtype, sample_rate_hz, channels.
@@ -67,8 +71,12 @@ def embed(
     config = with_fields(EmbedConfig(), options)  # refused before a folder is made
     if isinstance(encoder, str | Path):
         encoder = open_encoder(encoder).encoder
+    place = usable_device(device)
+    if place.type != "cpu" and "int8" in encoder.numerics:
+        raise UsageError("int8 runs on the CPU alone", parameter="device", allowed="cpu, or another precision")
+    executor = executor or make_executor(1 if workers is None and place.type != "cpu" else workers)
     with only_writer(Path(out)):
-        return _embed(corpus, encoder, Path(out), config, executor or make_executor(workers), progress)
+        return _embed(corpus, encoder, Path(out), config, executor, progress, str(place))
 
 
 def _embed(
@@ -78,9 +86,10 @@ def _embed(
     config: EmbedConfig,
     executor: Executor,
     progress: Progress | None,
+    device: str,
 ) -> FeatureStore:
     frozen = copy.deepcopy(encoder).eval() if encoder.training else encoder
-    planned = make_embed_plan(corpus, frozen, config)
+    planned = make_embed_plan(corpus, frozen, config, torch.device(device).type)
     begun = _manifest(planned, frozen, config)
     old = read_manifest(store)
     if old is not None:
@@ -90,7 +99,7 @@ def _embed(
     done = {shard.key for shard in planned.plan.shards if writer.is_done(shard)}
     if old is None or old.plan_digest != begun.plan_digest or len(done) < len(planned.plan.shards):
         write_json(store / names.MANIFEST, begun.to_dict())  # not complete: nobody opens it by mistake
-    work = EmbedWork(frozen, config, planned.layouts)
+    work = EmbedWork(frozen, config, planned.layouts, device)
     threads = torch.get_num_threads()
     try:
         run_job(planned.plan, work, writer.save, is_done=lambda s: s.key in done, executor=executor, progress=progress)

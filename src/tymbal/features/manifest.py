@@ -167,6 +167,7 @@ _WORDS = {
     "margin_s": "margin",
     "frames": "frames",
     "sample_rate_hz": "sample rate",
+    "device": "device",
     "format": "store format",
 }
 

@@ -85,8 +85,10 @@ class EmbedPlan:
     recordings: int = 0
 
 
-def make_embed_plan(corpus: HasRecordings, encoder: Encoder, config: EmbedConfig) -> EmbedPlan:
+def make_embed_plan(corpus: HasRecordings, encoder: Encoder, config: EmbedConfig, device: str = "cpu") -> EmbedPlan:
     """Cut every recording into segments and the segments into shards; one pass over the table, no file is opened.
+
+    `device` is the kind of device that the encoder runs on: rows of two kinds differ by rounding.
 
     Raises NothingDoneError for a corpus without recordings, EncoderError where an encoder's layers differ in size
     between the rates of the corpus, UsageError and EncoderError for options that do not fit the encoder.
@@ -109,6 +111,8 @@ def make_embed_plan(corpus: HasRecordings, encoder: Encoder, config: EmbedConfig
     layouts = {rate: layout(encoder, config, rate) for rate in rates}
     _same_sizes(layouts, encoder.name)
     parameters = _parameters(encoder, config, layouts)
+    if device != "cpu":  # stores of the CPU are as they were before there was a choice
+        parameters["device"] = device
     failures: list[Failure] = []
     stretches = _recordings(corpus, table, deliver, config, failures)
     groups = _cut(stretches, layouts, _units_per_shard(encoder, config, layouts))

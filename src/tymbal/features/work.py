@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -71,8 +72,11 @@ class EmbedWork:
     Every unit is encoded alone, in one thread: its numbers depend on the plan, not on neighbours, workers or resumes.
     """
 
-    def __init__(self, encoder: Encoder, config: EmbedConfig, layouts: Mapping[int, RateLayout]) -> None:
+    def __init__(
+        self, encoder: Encoder, config: EmbedConfig, layouts: Mapping[int, RateLayout], device: str = "cpu"
+    ) -> None:
         self._encoder, self._config, self._layouts = encoder, config, dict(layouts)
+        self._device = torch.device(device)
         self._encoders: dict[int, Encoder] = {}
         self._checked: tuple[str, str] | None = None
 
@@ -148,8 +152,12 @@ class EmbedWork:
     def _encode(self, sound: NDArray[np.float32], rate_hz: int) -> dict[str, LayerOutput]:
         encoder = self._encoders.get(rate_hz)
         if encoder is None:
-            encoder = self._encoders[rate_hz] = self._encoder.at_rate(rate_hz)
-        return encode_sound(encoder, sound)
+            encoder = self._encoder
+            if self._device.type != "cpu":  # the caller's own stays where it is
+                encoder = copy.deepcopy(encoder).to(self._device)
+            # What a rate brings (windows, filters) is made on the CPU.
+            encoder = self._encoders[rate_hz] = encoder.at_rate(rate_hz).to(self._device)
+        return encode_sound(encoder, sound, self._device)
 
     def _rows(self, spec: LayerSpec, output: LayerOutput, window: SoundWindow, stretch: Stretch) -> LayerRows:
         start, end, rate = window.start, window.end, stretch.rate_hz

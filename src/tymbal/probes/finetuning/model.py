@@ -27,6 +27,7 @@ from tymbal.probes.grouping import validation_rows
 from tymbal.probes.labels import LabelCoder, Labels
 from tymbal.probes.pooling import Array, CachedExamples
 from tymbal.probes.probe import Rows, row_numbers
+from tymbal.training.device import usable_device
 
 
 class FineTuned:
@@ -106,7 +107,7 @@ class FineTuned:
             if values is not None and len(values) != len(sounds):
                 raise DataError(f"{len(values)} {name} for {len(sounds)} events", where=name, allowed="one for each")
         layers = tapped(config, encoder)
-        place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        place = usable_device(device)
         coder, targets, trained, watched = self._rows(len(sounds), labels, groups, rows, watch)
         if frozen is None:
             frozen = frozen_examples(_on(encoder, place), layers, sounds, config, progress=progress)
