@@ -64,16 +64,24 @@ def as_boxes(values: Any, name: str) -> Floats:
 
 def pairwise_iou(references: Floats, predictions: Floats) -> Floats:
     """IoU row by row: (n, 2 | 4) and (n, 2 | 4) -> (n,); 0 where both are empty."""
-    inside = np.ones(len(references))
-    areas = [np.ones(len(references)), np.ones(len(references))]
-    for low in range(0, references.shape[1], 2):
-        one, two = references[:, low : low + 2], predictions[:, low : low + 2]
-        shared = np.minimum(one[:, 1], two[:, 1]) - np.maximum(one[:, 0], two[:, 0])
-        inside *= np.maximum(shared, 0.0)
-        areas[0] *= one[:, 1] - one[:, 0]
-        areas[1] *= two[:, 1] - two[:, 0]
-    union = areas[0] + areas[1] - inside
-    return np.divide(inside, union, out=np.zeros(len(references)), where=union > 0)
+    return _iou(list(references.T), list(predictions.T))
+
+
+def _iou(one: list[Floats], two: list[Floats]) -> Floats:
+    """The same of columns, each (n,)."""
+    shared = _shared(one, two, 0)
+    first, second = one[1] - one[0], two[1] - two[0]
+    for low in range(2, len(one), 2):
+        shared *= _shared(one, two, low)
+        first *= one[low + 1] - one[low]
+        second *= two[low + 1] - two[low]
+    union = first + second - shared
+    return np.asarray(np.divide(shared, union, out=np.zeros(len(union)), where=union > 0))
+
+
+def _shared(one: list[Floats], two: list[Floats], low: int) -> Floats:
+    """Length that each pair shares along one axis."""
+    return np.asarray(np.maximum(np.minimum(one[low + 1], two[low + 1]) - np.maximum(one[low], two[low]), 0.0))
 
 
 def overlapping_pairs(
@@ -125,12 +133,12 @@ def _groups(values: Any, count: int, name: str) -> Integers | None:
 
 
 class _Side(NamedTuple):
-    """Boxes with an extent, sorted by place on the common axis."""
+    """Boxes with an extent, sorted by place on the common axis; `edges` are their columns, each (n,)."""
 
     row: Integers
     key: Floats
     duration_s: Floats
-    boxes: Floats
+    edges: tuple[Floats, ...]
     group: Integers | None
 
 
@@ -168,12 +176,13 @@ def common_axis(
 
 
 def _side(boxes: Floats, group: Integers | None, base: Floats | None) -> _Side:
-    row = np.flatnonzero((boxes[:, 1::2] > boxes[:, ::2]).all(axis=1))
-    key = boxes[row, 0] if group is None or base is None else boxes[row, 0] + base[group[row]]
-    order = np.argsort(key, kind="stable")
-    row = row[order]
-    held = boxes[row]
-    return _Side(row, key[order], held[:, 1] - held[:, 0], held, None if group is None else group[row])
+    key = boxes[:, 0] if group is None or base is None else boxes[:, 0] + base[group]
+    row = np.argsort(key, kind="stable")
+    extended = np.asarray((boxes[:, 1::2] > boxes[:, ::2]).all(axis=1))
+    if not extended.all():
+        row = row[extended[row]]
+    edges = tuple(boxes[:, column][row] for column in range(boxes.shape[1]))
+    return _Side(row, key[row], edges[1] - edges[0], edges, None if group is None else group[row])
 
 
 def _duration_classes(duration_s: Floats) -> Iterator[Integers]:
@@ -230,6 +239,6 @@ def _tested(
     if one.group is not None and two.group is not None:
         same = one.group[left] == two.group[right]
         left, right = left[same], right[same]
-    iou = pairwise_iou(one.boxes[left], two.boxes[right])
+    iou = _iou([edge[left] for edge in one.edges], [edge[right] for edge in two.edges])
     kept = iou > minimum_iou + TIE
     return left[kept], right[kept], iou[kept]
