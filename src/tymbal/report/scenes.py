@@ -1,4 +1,4 @@
-"""Scenes as pictures: the spectrogram, and a box around every call in the colour of its truth."""
+"""Scenes as pictures: the spectrogram on a mel axis, and a box around every call in the colour of its truth."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from tymbal.audio.frontends.mel import hz_to_mel, mel_to_hz
 from tymbal.errors import require
 from tymbal.report.spectrogram import LEVELS, spectrogram
 
@@ -14,6 +17,8 @@ if TYPE_CHECKING:
 
 COLOURS = {"POS": "#5ee6a8", "NEG": "#8fb8ff", "UNK": "#ffd166"}
 COLUMNS = 1200  # frames of a spectrogram
+REFERENCE_HZ = 16_000  # the sample rate at which the axis is that of mel
+ROWS = 240  # of a panel, equally spaced in mel: half of the calls lie in the lowest eighth of a linear axis
 
 
 def draw_scenes(scenes: Sequence[Scene], *, across: int = 2, dpi: int = 80) -> bytes:
@@ -37,27 +42,51 @@ def draw_scenes(scenes: Sequence[Scene], *, across: int = 2, dpi: int = 80) -> b
     words = {"POS": "target", "NEG": "other class", "UNK": "target too faint to tell"}
     handles = [Patch(facecolor="black", edgecolor=colour, label=words[name]) for name, colour in COLOURS.items()]
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
-    return buffer.getvalue()
+    return _png(figure)
+
+
+def _png(figure: Any) -> bytes:
+    """With a palette of its own: the scale of colours, the boxes on it, and greys. A third of the bytes."""
+    from matplotlib import colormaps
+    from matplotlib.colors import to_rgb
+    from PIL import Image
+
+    scale = colormaps["magma"](np.linspace(0, 1, 128))[:, :3]
+    shades = np.linspace(0.25, 1, 16)[:, None]
+    boxes = [shades * np.array(to_rgb(colour)) for colour in COLOURS.values()]
+    colours = np.concatenate([scale, *boxes, np.linspace(0, 1, 64)[:, None] * np.ones(3)])
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(np.round(255 * colours).astype(np.uint8).tobytes())
+    whole, small = io.BytesIO(), io.BytesIO()
+    figure.savefig(whole, format="png", metadata={"Software": None})
+    image = Image.open(whole).convert("RGB").quantize(palette=palette, dither=Image.Dither.NONE)
+    image.save(small, format="PNG", optimize=True)
+    return small.getvalue()
 
 
 def _draw(axes: Any, scene: Scene) -> None:
     from matplotlib.patches import Rectangle
 
     picture = spectrogram(scene.waveform, scene.sample_rate_hz, columns=COLUMNS)
-    khz = picture.nyquist_hz / 1000
-    extent = (0, picture.duration_s, 0, khz)
-    axes.imshow(picture.levels, origin="lower", aspect="auto", extent=extent, cmap="magma", vmin=0, vmax=LEVELS - 1)
+    # The scale is that of what the plan is written for: a scene of bats looks like one of birds.
+    speed = scene.sample_rate_hz / REFERENCE_HZ
+    top = float(hz_to_mel(picture.nyquist_hz / speed))
+    places = mel_to_hz(np.linspace(0, top, ROWS)) * speed / picture.nyquist_hz
+    rows = np.minimum((places * len(picture.levels)).astype(int), len(picture.levels) - 1)
+    extent = (0, picture.duration_s, 0, top)
+    style = {"origin": "lower", "aspect": "auto", "cmap": "magma", "vmin": 0, "vmax": LEVELS - 1}
+    axes.imshow(picture.levels[rows], extent=extent, **style)
     for call in scene.calls:
         colour = COLOURS[call.truth]
-        low, high = call.low_hz / 1000, call.high_hz / 1000
+        low, high = (float(hz_to_mel(hz / speed)) for hz in (call.low_hz, call.high_hz))
         box = Rectangle((call.onset_s, low), call.offset_s - call.onset_s, high - low, fill=False, ec=colour, lw=0.9)
         axes.add_patch(box)
-        above = high < 0.9 * khz
+        above = high < 0.9 * top
         words = f"{call.label} {call.snr_db:.0f} dB"
         place = (min(call.onset_s, 0.93 * picture.duration_s), high if above else low)
         axes.text(*place, words, color=colour, fontsize=6, va="bottom" if above else "top", clip_on=True)
+    marks = [hz for hz in (100, 250, 500, 1000, 2000, 4000, 8000, 16000) if hz_to_mel(hz) <= 1.001 * top]
+    axes.set_yticks(hz_to_mel(marks), [f"{hz * speed / 1000:g}" for hz in marks])
     axes.set_title(f"{scene.name}: {len(scene.calls)} calls, overlap {scene.overlap_ratio:.2f}", fontsize=8, loc="left")
     axes.set_xlabel("s", fontsize=7, labelpad=1)
     axes.set_ylabel("kHz", fontsize=7, labelpad=1)
