@@ -125,6 +125,8 @@ def test_saved_and_loaded_it_is_the_same(tmp_path: Path) -> None:
     assert again.estimates == found.estimates
     assert again.settings == found.settings
     assert (again.labels, again.unit_name, again.notes) == (found.labels, found.unit_name, found.notes)
+    assert again.provenance == found.provenance
+    assert set(found.provenance) == {"tymbal_version"}
     for name in ("classes", "recordings", "units", "curves", "strata", "confusions", "events", "reliability"):
         assert_frame_equal(getattr(again, name), getattr(found, name))
     (tmp_path / "scores" / HEAD).write_text("{", encoding="utf-8")
@@ -149,5 +151,6 @@ def test_against_a_corpus_units_come_from_its_columns(data: Callable[[str], Path
     assert f1 is not None
     assert (f1.unit_name, f1.units) == ("individual", 8)
     assert f1.value > 0.99
+    assert found.provenance["corpus"] == str(corpus.path)
     with pytest.raises(DataError, match=r"1 recordings are not in the corpus, the first is 'x.wav'"):
         score_against_corpus(corpus, predictions, recordings=["x.wav"])

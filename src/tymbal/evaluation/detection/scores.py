@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from tymbal import __version__
 from tymbal.corpus import Corpus
 from tymbal.corpus.corpus import read_table, write_table
 from tymbal.corpus.groups import group_keys
@@ -52,7 +53,7 @@ class DetectionScores:
     false_alarms : of `false_alarms`, or None without coverage. confusions : of `confusions`.
     events : every reference and prediction: side, recording, channel, onset_s, offset_s, low_hz, high_hz, label, score,
         outcome, iou, partner (row of the other side in `events`), at the first minimum IoU.
-    notes : what a reader must know.
+    notes : what a reader must know. provenance : what was scored against what, in words: corpus, detector, version.
     """
 
     estimates: Mapping[str, Estimate | None]
@@ -71,6 +72,7 @@ class DetectionScores:
     reliability: pl.DataFrame | None = field(default=None, repr=False)
     false_alarms: pl.DataFrame | None = field(default=None, repr=False)
     notes: tuple[str, ...] = ()
+    provenance: Mapping[str, str] = field(default_factory=dict)
 
     def save(self, path: str | Path) -> None:
         """Write scores.json and a Parquet file per table into the folder `path`; scores.json, written last, counts."""
@@ -90,6 +92,7 @@ class DetectionScores:
             "labels": list(self.labels),
             "unit_name": self.unit_name,
             "notes": list(self.notes),
+            "provenance": dict(self.provenance),
         }
         write_text(folder / HEAD, json.dumps(head, indent=1, sort_keys=True) + "\n")
 
@@ -109,6 +112,7 @@ class DetectionScores:
             values["settings"] = DetectionSettings(**chosen)
             values["labels"], values["notes"] = tuple(head["labels"]), tuple(head["notes"])
             values["reasons"], values["unit_name"] = head["reasons"], head["unit_name"]
+            values["provenance"] = head["provenance"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise CorpusError(
                 f"no scores of detections that can be read: {error}",
@@ -141,12 +145,14 @@ def score_detections(
     settings: DetectionSettings | None = None,
     metrics: Sequence[str] | None = None,
     oracle: pl.DataFrame | None = None,
+    provenance: Mapping[str, str] | None = None,
     seed: int = 0,
 ) -> DetectionScores:
     """Score detections; arguments as `make_detection_problem`.
 
     metrics : names as `estimate_detection` takes; None = all. A metric that is undefined here is None with its reason.
     oracle : Events that the references give when pushed through the detector's targets and decoder, scored beside.
+    provenance : words to keep with the scores, say {"detector": its name}.
     Raises DataError for tables that cannot be judged.
     """
     chosen = settings or DetectionSettings()
@@ -180,6 +186,7 @@ def score_detections(
         reliability=detection_reliability(problem, first) if scored else None,
         false_alarms=false_alarms(problem, first),
         notes=notes_of(problem),
+        provenance={"tymbal_version": __version__, **(provenance or {})},
     )
 
 
@@ -193,6 +200,7 @@ def score_against_corpus(
     settings: DetectionSettings | None = None,
     metrics: Sequence[str] | None = None,
     oracle: pl.DataFrame | None = None,
+    provenance: Mapping[str, str] | None = None,
     seed: int = 0,
 ) -> DetectionScores:
     """`score_detections` against a corpus.
@@ -222,6 +230,7 @@ def score_against_corpus(
         settings=settings,
         metrics=metrics,
         oracle=oracle,
+        provenance={"corpus": str(corpus.path), **(provenance or {})},
         seed=seed,
     )
 
