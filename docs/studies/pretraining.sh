@@ -1,6 +1,6 @@
 #!/bin/sh
 # Studies of pre-training. Prints what docs/studies/pretraining.md quotes.
-# Usage: TYMBAL_DATA=../shared/data docs/studies/pretraining.sh WORK [recordings|settings|objectives|songs|stages|layers|views]
+# Usage: TYMBAL_DATA=../shared/data docs/studies/pretraining.sh WORK [recordings|settings|objectives|cnn|songs|stages|layers|views]
 # WORK gets recordings, corpora, pictures, runs and sweeps. Run it again to go on after a stop.
 set -eu
 WORK=${1:?give a folder for corpora, pictures, runs and sweeps}
@@ -58,6 +58,15 @@ if wanted objectives; then
     "$PYTHON" "$HERE/tables.py" sweep objectives untrained
 fi
 
+if wanted cnn; then
+    for recipe in $OBJECTIVES; do
+        tymbal pretrain cnn_$recipe.toml -o runs/cnn_$recipe --quiet
+    done
+    tymbal sweep cnn.toml -o cnn --no-audit --workers 1 --quiet
+    (cd runs && "$PYTHON" "$HERE/tables.py" losses $(for recipe in $OBJECTIVES; do echo cnn_$recipe; done))
+    "$PYTHON" "$HERE/tables.py" sweep cnn untrained
+fi
+
 if [ "$PART" = songs ]; then # left out of `all`
     tymbal sweep songs.toml -o songs --no-audit --workers 1 --quiet
     "$PYTHON" "$HERE/tables.py" sweep songs untrained
@@ -75,10 +84,10 @@ if wanted stages; then
 fi
 
 if wanted layers; then
-    tymbal pretrain cnn.toml -o runs/cnn --quiet
-    tymbal pretrain ssl_mixed.toml -o runs/ssl_mixed --quiet
+    tymbal pretrain cnn_random_projection.toml -o runs/cnn_random_projection --quiet
+    tymbal pretrain transformer.toml -o runs/transformer --quiet
     tymbal sweep layers.toml -o layers --no-audit --workers 1 --quiet
-    (cd runs && "$PYTHON" "$HERE/tables.py" losses cnn ssl_mixed)
+    (cd runs && "$PYTHON" "$HERE/tables.py" losses cnn_random_projection transformer)
     cat layers/results.md
 fi
 
