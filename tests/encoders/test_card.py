@@ -29,7 +29,10 @@ RUN = {
         "head_epochs": 0,
         "training": {"epochs": 2, "batch_size": 8, "learning_rate": 5e-4, "seed": 3},
     },
-    "sources": [{"store": "pictures", "digest": "abc", "hours": 0.5}],
+    "sources": [
+        {"store": "pictures", "digest": "abc", "hours": 0.5},
+        {"plan": "scenes.toml", "digest": "def", "hours": 0.0},
+    ],
     "steps": 16,
 }
 
@@ -82,7 +85,8 @@ def test_a_run_states_its_training_and_the_stores_it_read() -> None:
     assert {"data", "cost"} <= set(told.missing())  # a store says neither what it holds nor under which licence
     text = write_card(told)
     assert "objective `byol`, from random weights: 2 epochs of 64 crops of 3 s, 16 steps" in text
-    assert "| `pictures` | 0.5 | `abc` |" in text
+    assert "| store `pictures` | 0.5 | `abc` |" in text
+    assert "| plan `scenes.toml` | not stated | `def` |" in text
 
 
 def test_nothing_was_trained_in_what_has_no_weights() -> None:

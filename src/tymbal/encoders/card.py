@@ -201,11 +201,21 @@ def _data(card: Card) -> str:
     ]
     parts = [_table(("recordings", "licence", "hours", "where"), rows)] if rows else [f"{NOT_STATED.capitalize()}."]
     if card.run is not None:
-        stores = [
-            (f"`{each['store']}`", f"{each['hours']:g}", f"`{each['digest']}`") for each in card.run.get("sources", ())
-        ]
-        parts += ["Its training read these stores of pictures:", _table(("store", "hours", "digest"), stores)]
+        read = [_source(each) for each in card.run.get("sources", ())]
+        parts += ["Its training read these stores of pictures, or plans of made scenes:"]
+        parts += [_table(("read", "hours", "digest"), read)]
     return "\n\n".join(parts)
+
+
+def _source(each: dict[str, Any]) -> tuple[str, str, str]:
+    """What a recipe names (a store, a plan), its hours and digest."""
+    kind = next((kind for kind in ("store", "plan") if each.get(kind)), "")
+    hours = each.get("hours")
+    return (
+        f"{kind} `{each[kind]}`" if kind else NOT_STATED,
+        f"{hours:g}" if isinstance(hours, int | float) and math.isfinite(hours) and hours > 0 else NOT_STATED,
+        f"`{each['digest']}`" if each.get("digest") else NOT_STATED,
+    )
 
 
 def _where(each: DataFacts) -> str:
@@ -217,12 +227,17 @@ def _recipe(run: dict[str, Any]) -> str:
     recipe = run["recipe"]
     training = recipe["training"]
     begin = f"from `{recipe['encoder']}`" if recipe["encoder"].endswith(".safetensors") else "from random weights"
-    stages = f"{recipe['head_epochs']} epochs of the head alone, then " if recipe["head_epochs"] else ""
+    stages = f"{_count(recipe['head_epochs'], 'epoch')} of the head alone, then " if recipe["head_epochs"] else ""
     return (
-        f"`tymbal pretrain`, objective `{recipe['objective']}`, {begin}: {stages}{training['epochs']} epochs of "
-        f"{recipe['crops']} crops of {recipe['crop_s']:g} s, {run['steps']} steps of {training['batch_size']} at most, "
+        f"`tymbal pretrain`, objective `{recipe['objective']}`, {begin}: {stages}"
+        f"{_count(training['epochs'], 'epoch')} of {_count(recipe['crops'], 'crop')} of {recipe['crop_s']:g} s, "
+        f"{_count(run['steps'], 'step')} of {training['batch_size']} at most, "
         f"learning rate {training['learning_rate']:g}, seed {training['seed']}. All of it is in `pretraining.json`."
     )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _scores(scores: Sequence[ScoreFacts]) -> str:
