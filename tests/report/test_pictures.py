@@ -20,5 +20,5 @@ def test_pictures_are_drawn_on_one_scale_and_repeat() -> None:
     assert drawn == draw_pictures(shown, config)
     pixels = np.asarray(Image.open(io.BytesIO(drawn)).convert("RGB")).astype(int)
     for wanted in colormaps["magma"]([0.0, 0.5, 1.0], bytes=True)[:, :3].astype(int):
-        assert (np.abs(pixels - wanted).sum(2) <= 3).sum() > 10_000  # a panel of each
+        assert (np.abs(pixels - wanted).sum(2) <= 24).sum() > 10_000  # a panel of each
     assert len(draw_pictures({"one": shown["half"]}, config, across=1)) < len(drawn)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -46,6 +46,24 @@ def draw_pictures(pictures: Mapping[str, Tensor], config: PictureConfig, *, acro
         axes.set_title(name, fontsize=8, loc="left")
     for axes in panels[len(pictures) :]:
         axes.set_axis_off()
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
-    return buffer.getvalue()
+    return small_png(figure)
+
+
+def small_png(figure: Any, *marks: str) -> bytes:
+    """A figure in shades of magma, greys and the colours of `marks`, as a PNG with that palette: a third of the bytes;
+    the same for the same figure and matplotlib."""
+    from matplotlib import colormaps
+    from matplotlib.colors import to_rgb
+    from PIL import Image
+
+    scale = colormaps["magma"](np.linspace(0, 1, 128))[:, :3]
+    shades = np.linspace(0.25, 1, 16)[:, None]
+    marked = [shades * np.array(to_rgb(colour)) for colour in marks]
+    greys = np.linspace(0, 1, 128 - 16 * len(marks))[:, None] * np.ones(3)
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(np.round(255 * np.concatenate([scale, *marked, greys])).astype(np.uint8).tobytes())
+    whole, small = io.BytesIO(), io.BytesIO()
+    figure.savefig(whole, format="png", metadata={"Software": None})
+    image = Image.open(whole).convert("RGB").quantize(palette=palette, dither=Image.Dither.NONE)
+    image.save(small, format="PNG", optimize=True)
+    return small.getvalue()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from tymbal.audio.frontends.mel import hz_to_mel, mel_to_hz
 from tymbal.errors import require
+from tymbal.report.pictures import small_png
 from tymbal.report.spectrogram import LEVELS, spectrogram
 
 if TYPE_CHECKING:
@@ -42,26 +42,7 @@ def draw_scenes(scenes: Sequence[Scene], *, across: int = 2, dpi: int = 80) -> b
     words = {"POS": "target", "NEG": "other class", "UNK": "target too faint to tell"}
     handles = [Patch(facecolor="black", edgecolor=colour, label=words[name]) for name, colour in COLOURS.items()]
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
-    return _png(figure)
-
-
-def _png(figure: Any) -> bytes:
-    """With a palette of its own: the scale of colours, the boxes on it, and greys. A third of the bytes."""
-    from matplotlib import colormaps
-    from matplotlib.colors import to_rgb
-    from PIL import Image
-
-    scale = colormaps["magma"](np.linspace(0, 1, 128))[:, :3]
-    shades = np.linspace(0.25, 1, 16)[:, None]
-    boxes = [shades * np.array(to_rgb(colour)) for colour in COLOURS.values()]
-    colours = np.concatenate([scale, *boxes, np.linspace(0, 1, 64)[:, None] * np.ones(3)])
-    palette = Image.new("P", (1, 1))
-    palette.putpalette(np.round(255 * colours).astype(np.uint8).tobytes())
-    whole, small = io.BytesIO(), io.BytesIO()
-    figure.savefig(whole, format="png", metadata={"Software": None})
-    image = Image.open(whole).convert("RGB").quantize(palette=palette, dither=Image.Dither.NONE)
-    image.save(small, format="PNG", optimize=True)
-    return small.getvalue()
+    return small_png(figure, *COLOURS.values())
 
 
 def _draw(axes: Any, scene: Scene) -> None:
