@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tymbal.cli.common import save_parameters, say_failures, say_json, say_table
+from tymbal.cli.common import Task, count, save_parameters, say_failures, say_json, say_table
 
 
 def test_json_has_no_nan(capsys: pytest.CaptureFixture[str]) -> None:
@@ -36,3 +36,14 @@ def test_failures_are_listed_up_to_a_limit(tmp_path: Path, capsys: pytest.Captur
 def test_long_tables_are_cut_and_counted(capsys: pytest.CaptureFixture[str]) -> None:
     say_table(("n",), [(number,) for number in range(9)], limit=3)
     assert "6 more rows" in capsys.readouterr().err
+
+
+def test_numbers_with_their_nouns() -> None:
+    assert [count(number, "epoch") for number in (0, 1, 1200)] == ["0 epochs", "1 epoch", "1,200 epochs"]
+
+
+def test_a_task_takes_the_corpus_label_and_the_usual_metric() -> None:
+    assert (Task().of("call").label, Task().of(None).label) == ("call", "label")
+    assert Task(label="species").of("call").label == "species"
+    assert [Task().of(None, windows=windows).metric for windows in (False, True)] == ["balanced_accuracy", "cmap"]
+    assert Task(metric="map").of(None, windows=True).metric == "map"

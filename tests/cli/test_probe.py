@@ -50,6 +50,8 @@ def test_errors_are_one_line(tones: tuple[Path, Path], tmp_path: Path, capsys: p
     assert "no column 'species'" in capsys.readouterr().err
     assert main([*shared, "--label", "call", "--heads", "svm"]) == 2
     assert "unknown head 'svm'" in capsys.readouterr().err
+    assert main([*shared, "--label", "call", "--fusion", "soup"]) == 2
+    assert "--fusion: unknown fusion 'soup' (allowed: weighted_sum" in capsys.readouterr().err
     assert main([*shared, "--label", "call", "--split", "moon"]) == 2
     assert "no split 'moon'" in capsys.readouterr().err
 

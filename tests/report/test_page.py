@@ -178,7 +178,7 @@ def test_plain_words_say_what_was_found_how_sure_and_what_not(finished: Path, re
     assert shown in words.replace("−", "-")
     assert "resampling the 12 sessions as wholes" in words
     assert "Anything about never heard: no test example carries it." in words
-    assert "the audit of the corpus gave 1 warning" in words
+    assert "the animals: 1 warning about the data, below" in words
     assert "2 earlier studies read these test examples before" in words
     assert "The seed of training alone moved" in words
 

@@ -101,6 +101,7 @@ OPTION_OF = {
     "by": ("split_by",),
     "dim": ("width",),
     "encoder": ("name",),
+    "gain_db": ("gain",),
     "groups": ("group",),
     "head": ("heads",),
     "name": ("split_name",),
@@ -133,6 +134,11 @@ def spoken(error: TymbalError, options: Mapping[str, str]) -> tuple[str, int]:
     """
     option = option_of(error.parameter, options)
     return (str(error), error.exit_code) if option is None else (error.told(option), UsageError.exit_code)
+
+
+def count(number: int, noun: str) -> str:
+    """`1 epoch`, `1,200 epochs`: of nouns that take an s."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def say_json(value: object) -> None:

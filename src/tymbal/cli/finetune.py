@@ -16,6 +16,7 @@ from tymbal.cli.common import (
     Quiet,
     Task,
     Workers,
+    count,
     save_parameters,
     say,
     say_failures,
@@ -231,8 +232,8 @@ def _tell(results: dict[str, Any], out: Path) -> None:
     ]
     say_table(["", *shown, f"seeds ({task['primary']})"], rows)
     for fold, notes in results["probes"]["finetuned"]["notes"].items():
-        what = f"fold {fold}: {notes['encoder_parameters']:,} weights of the encoder trained, {notes['epochs']} epochs"
-        say(f"{what}, {_kept(notes)}")
+        what = f"fold {fold}: {notes['encoder_parameters']:,} weights of the encoder trained"
+        say(f"{what}, {count(notes['epochs'], 'epoch')}, {_kept(notes)}")
     tell_units(results["probes"]["finetuned"]["metrics"][task["primary"]])
     for row in results["differences"]:
         if row["a"] == "finetuned" and row["b"] == "baseline":

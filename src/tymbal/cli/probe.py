@@ -31,6 +31,9 @@ class Study:
         0: an example is an event, or a recording, with its one label.
     hop
         Seconds from one window to the next; 0: one window after the other.
+    fusion
+        How heads that take several layers fuse them: weighted_sum, concatenation, normed_sum, surface, tokens,
+        layer_router, hierarchical_convolution. Which to choose: docs/how-to/probes.md.
     inner_folds
         Grouped folds inside the training folds that candidates are compared on.
     frames
@@ -58,6 +61,7 @@ class Study:
     seeds: int = 3
     window: float = 0.0
     hop: float = 0.0
+    fusion: str = "weighted_sum"
     inner_folds: int = 5
     frames: int = 32
     baseline: str = "mfcc"
@@ -131,6 +135,7 @@ def _config(task: Task, study: Study) -> StudyConfig:
         class_weight=study.class_weight,
         statistics=_names(study.statistics),
         norm=study.norm,
+        fusion=study.fusion,
         dim=study.width,
         training=replace(plain.training, epochs=study.epochs, learning_rate=study.learning_rate),
         calibrated=study.calibrated,

@@ -15,6 +15,7 @@ from tymbal.cli.common import (
     Json,
     Quiet,
     Workers,
+    count,
     save_parameters,
     say,
     say_failures,
@@ -132,9 +133,10 @@ def _names(text: str) -> tuple[str, ...]:
 def _tell_plan(plan: StudyPlan, *, result: bool) -> None:
     from tymbal.benchmarks.reproduce import DEPARTURES, PAPER
 
+    most = count(plan.config.probe.training.epochs, "epoch")
     say(
-        f"The probing study ({PAPER}): {_count(plan.models, 'encoder')} × last, all layers × linear, attention × "
-        f"{_count(plan.verified, 'set')} = {plan.probes} probes of {plan.config.probe.training.epochs} epochs.",
+        f"The probing study ({PAPER}): {count(len(plan.models), 'encoder')} × last, all layers × linear, attention × "
+        f"{count(len(plan.verified), 'set')} = {count(plan.probes, 'probe')} of {most}.",
         result=result,
     )
     say(
@@ -274,10 +276,6 @@ def _tell_outcome(plan: StudyPlan, outcome: StudyOutcome) -> None:
     say_table(header if floors else [*header, "published linear, last"], rows)
     say("*: what lies here is not the published set; such a number is not comparable.")
     say(f"intervals, gains and sources: {plan.out}/results.md (.csv, .parquet, .json)")
-
-
-def _count(items: Sequence[object], noun: str) -> str:
-    return f"{len(items)} {noun}{'' if len(items) == 1 else 's'}"
 
 
 def _hours(hours: float) -> str:

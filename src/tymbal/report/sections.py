@@ -21,7 +21,7 @@ MOST_ROWS = 60
 
 
 def audit(run: Run) -> Markup:
-    """Findings of the audit, warnings in plain sight, the rest folded away."""
+    """Findings about the data, warnings in plain sight, the rest folded away."""
     findings = run.results.get("audit") or []
     if not findings:
         return Markup("")
@@ -34,8 +34,9 @@ def audit(run: Run) -> Markup:
     if quiet:
         listed = [tag("li", tag("b", _code(finding)), ". ", str(finding.get("message", ""))) for finding in quiet]
         parts.append(tag("details", tag("summary", count(len(quiet), "note")), tag("ul", listed)))
-    lead = "What the audit of the corpus found. A warning can explain a score without any animal in it."
-    return section("audit", "Audit of the corpus", tag("p", lead, class_="lead"), parts)
+    lead = "What is known against the data, by the audit of the corpus where it was made, and by the task itself. "
+    lead += "A warning can explain a score without any animal in it."
+    return section("audit", "Audit of the data", tag("p", lead, class_="lead"), parts)
 
 
 def _code(finding: Mapping[str, Any]) -> str:

@@ -184,9 +184,9 @@ def not_shown(run: Run, support: NDArray[np.int64]) -> Markup:
         found = " and ".join(count(number, kind) for kind, number in kinds.items() if number)
         lines.append(
             [
-                f"That the score rests on the animals: the audit of the corpus gave {found}, ",
+                f"That the score rests on the animals: {found} about the data, ",
                 _link("audit", "below"),
-                ".",
+                ", could explain it without any.",
             ]
         )
     absent = [label for label, number in zip(run.labels, support, strict=True) if number == 0]

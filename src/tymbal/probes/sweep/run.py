@@ -163,6 +163,7 @@ class _Sweep:
         results: dict[str, Any] = {
             "metric": self._plan.metric,
             "seeds": self._plan.seeds,
+            "audited": self._audited,
             "order": {  # keys of JSON objects have none
                 "tasks": [task.title for task in self._plan.tasks if task.title in self._tasks],
                 "encoders": [entry.title for entry in self._plan.encoders],

@@ -172,8 +172,11 @@ def _not_shown(results: Mapping[str, Any]) -> list[str]:
     loud = sum(row["severity"] != "note" for task in tasks for row in task["audit"])
     if loud:
         said.append(
-            f"The audit gave {loud} warning{'s' if loud > 1 else ''} that could explain scores without any animal."
+            f"{loud} warning{'s' if loud > 1 else ''} about the data could explain scores without any animal: "
+            "see each task."
         )
+    if not results.get("audited", True):
+        said.append("No corpus was audited: that nothing is said of leaks and confounds means nothing.")
     if results["failures"]:
         failed = ", ".join(f"{row['task']} × {row['encoder']}" for row in results["failures"])
         said.append(f"Not run, see the list of failures: {failed}.")

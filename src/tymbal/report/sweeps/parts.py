@@ -192,7 +192,7 @@ def weights(sweep: Sweep, task: str) -> Markup:
 
 
 def audit(sweep: Sweep, task: str) -> Markup:
-    """Findings about a task's corpus; warnings in sight, notes folded."""
+    """What is known against a task's data, by its audit and by itself; warnings in sight, notes folded."""
     found = sweep.tasks[task]["audit"]
     loud = [row for row in found if row["severity"] in LOUD]
     quiet = [row for row in found if row["severity"] not in LOUD]
@@ -203,7 +203,7 @@ def audit(sweep: Sweep, task: str) -> Markup:
     ]  # fmt: skip
     if quiet:
         listed = [tag("li", tag("b", row["code"].replace("_", " ")), ". ", row["message"]) for row in quiet]
-        parts.append(tag("details", tag("summary", f"{count(len(quiet), 'note')} of the audit"), tag("ul", listed)))
+        parts.append(tag("details", tag("summary", f"{count(len(quiet), 'note')} on the data"), tag("ul", listed)))
     return Markup("".join(map(str, parts)))
 
 
