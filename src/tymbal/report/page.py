@@ -8,7 +8,7 @@ from pathlib import Path
 from tymbal.errors import UsageError, require
 from tymbal.evaluation import confusion
 from tymbal.jobs import write_text
-from tymbal.report import diagnoses, label_sets, sections, sweeps
+from tymbal.report import detections, diagnoses, label_sets, sections, sweeps
 from tymbal.report.calibration import calibration
 from tymbal.report.examples import Sounds, card, open_sounds, pick, with_sureness
 from tymbal.report.figures import confusion_table
@@ -34,8 +34,9 @@ class Report:
 def write_report(
     run: Path | str, out: Path | str, *, corpus: Path | str | None = None, examples: int = EXAMPLES
 ) -> Report:
-    """Draw a run, a whole sweep or a diagnosis as one self-contained HTML page; the same run gives the same bytes.
+    """Draw a run, a sweep, a diagnosis or scores of detections as one self-contained HTML page.
 
+    The same run gives the same bytes.
     corpus : where the corpus lies now, if not where the run says. examples : right ones shown, and wrong ones.
     Raises MissingExtraError without matplotlib, DataError where the run is damaged. Recordings that cannot be read
     leave placeholders.
@@ -47,6 +48,11 @@ def write_report(
     if sweeps.is_sweep(run):
         sweep = sweeps.open_sweep(run)
         return _write(out, document(sweeps.title(sweep), sweeps.body(sweep)), Sounds(None))
+    if detections.is_scored(run):
+        scored = detections.open_scored(run)
+        place = corpus if corpus is not None else scored.scores.provenance.get("corpus")
+        sounds = open_sounds(place, scored.path)
+        return _write(out, document(detections.title(scored), detections.body(scored, sounds, examples)), sounds)
     diagnosis = diagnoses.find_diagnosis(run)
     if diagnosis is not None and not (Path(run) / "results.json").is_file():
         return _write(out, document(diagnoses.title(diagnosis), diagnoses.body(diagnosis)), Sounds(None))

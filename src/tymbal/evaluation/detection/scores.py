@@ -94,7 +94,7 @@ class DetectionScores:
             "notes": list(self.notes),
             "provenance": dict(self.provenance),
         }
-        write_text(folder / HEAD, json.dumps(head, indent=1, sort_keys=True) + "\n")
+        write_text(folder / HEAD, json.dumps(head, indent=1) + "\n")
 
     @classmethod
     def load(cls, path: str | Path) -> DetectionScores:

@@ -138,7 +138,11 @@ def notes_of(problem: DetectionProblem) -> tuple[str, ...]:
     notes = [f"{count} {reason} were left out" for reason, count in problem.left_out.items()]
     if problem.covered_s is None:
         notes.append("nobody said what was listened to: recall only, a prediction without a reference is unknown")
-    elif not (problem.references.covered | (problem.references.label == UNKNOWN)).all():
-        count = int((~problem.references.covered & (problem.references.label != UNKNOWN)).sum())
-        notes.append(f"{count} references lie outside what was listened to: neither found nor missed")
+        return tuple(notes)
+    outside = int((~problem.references.covered & (problem.references.label != UNKNOWN)).sum())
+    if outside:
+        notes.append(f"{outside} references lie outside what was listened to: neither found nor missed")
+    unheard = int((problem.covered_s.max(axis=1) == 0).sum())
+    if unheard:
+        notes.append(f"{unheard} of {len(problem.recordings)} recordings were not listened to at all: nothing is false")
     return tuple(notes)
