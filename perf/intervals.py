@@ -1,15 +1,21 @@
 """How often a 95 % interval covers the truth when units are few: ours, percentile and BCa. About three minutes.
 
+`intervals.py proper`: the Brier score and the log likelihood alone, ours against value +- t se on the plain scale, and
+how often that one leaves what the score can be.
+
 Units of unequal size (1 + Poisson 8 examples), each with its own difficulty. The truth is measured on 20,000 units.
 """
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 from scipy import stats
 
 from machine import probe_line
-from tymbal.evaluation import get_metric
+from tymbal.evaluation import estimate_ratio, get_metric
+from tymbal.evaluation.calibration import PROPER
 from tymbal.evaluation.intervals import resample, share_interval
 
 RESAMPLES, RUNS, CLASSES = 500, 600, 4
@@ -62,8 +68,43 @@ def coverage(name: str, units: int, easy: float) -> str:
     return f"{name:18s} {units:5d}  {truth:.3f}   {ours:.3f}    {percentile:.3f}       {corrected:.3f}"
 
 
+def proper_coverage(name: str, units: int, easy: float) -> str:
+    """One line of the table of proper scores."""
+    random = np.random.default_rng(units)
+
+    def values(size: int) -> tuple[np.ndarray, np.ndarray]:
+        reference, scores, groups = draw(random, size, easy)
+        given = np.exp(scores - scores.max(axis=1, keepdims=True))
+        return PROPER[name](reference, given / given.sum(axis=1, keepdims=True)), groups
+
+    truth, most = values(20_000)[0].mean(), 2.0 if name == "brier" else np.inf
+    hits, outside = np.zeros((2, RUNS)), 0
+    for run in range(RUNS):
+        loss, groups = values(units)
+        ones, told = np.ones(len(loss)), {"groups": groups, "unit_name": "unit", "resamples": RESAMPLES, "seed": run}
+        ours = estimate_ratio(loss, ones, scale="logit" if name == "brier" else "log",
+                              bounds=(0.0, 2.0 if name == "brier" else 35.0), **told)  # fmt: skip
+        plain = estimate_ratio(loss, ones, **told)
+        hits[:, run] = [each.low <= truth <= each.high for each in (ours, plain)]
+        outside += plain.low < 0 or plain.high > most
+    first, second = hits.mean(axis=1)
+    return f"{name:18s} {units:5d}  {truth:.3f}   {first:.3f}    {second:.3f}   {outside / RUNS:.3f}"
+
+
+def proper() -> None:
+    """The table of proper scores."""
+    print("metric             units  truth   ours     plain   plain leaves the range")
+    for name in PROPER:
+        for units in (8, 12, 20, 40):
+            for easy in (1.0, 5.0):
+                print(proper_coverage(name, units, easy), flush=True)
+
+
 if __name__ == "__main__":
     print(probe_line())
+    if sys.argv[1:] == ["proper"]:
+        proper()
+        sys.exit()
     print(f"{RUNS} runs a line: a coverage of 0.95 is known to +- 0.018")
     print("metric             units  truth   ours     percentile  BCa")
     for name in ("accuracy", "balanced_accuracy", "map", "auroc"):

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from tests.reference.classification import balanced_accuracy
 
-from tymbal.errors import DataError
+from tymbal.errors import DataError, UsageError
 from tymbal.evaluation import Judged, contrast, estimate_ratio, paired_difference
 
 
@@ -79,6 +84,31 @@ def test_a_ratio_of_sums_is_a_mean_where_below_is_one_and_covers_on_both_scales(
     assert min(hits.values()) >= 180
     none = estimate_ratio(np.zeros(9), np.ones(9), groups=None, unit_name="u", scale="log")
     assert (none.value, none.low) == (0.0, None)
+
+
+@given(
+    values=arrays(np.float64, st.integers(8, 20), elements=st.floats(0, 2)),
+    scale=st.sampled_from(["plain", "log", "logit"]),
+)
+@settings(max_examples=60, deadline=None)
+def test_an_interval_never_leaves_its_bounds(values: np.ndarray, scale: Any) -> None:
+    found = estimate_ratio(
+        values, np.ones(len(values)), groups=None, unit_name="u", scale=scale, bounds=(0.0, 2.0), resamples=100
+    )
+    if found.low is None or found.high is None:
+        assert (scale, found.value) == ("log", 0.0)
+        return
+    assert 0 <= found.low <= found.value + 1e-9
+    assert found.value - 1e-9 <= found.high <= 2
+
+
+def test_on_the_logit_scale_a_mean_is_a_share_of_its_bounds() -> None:
+    values = np.random.default_rng(0).uniform(0, 2, 30)
+    one = estimate_ratio(values, np.ones(30), groups=None, unit_name="u", scale="logit", bounds=(0.0, 2.0))
+    half = estimate_ratio(values / 2, np.ones(30), groups=None, unit_name="u", scale="logit", bounds=(0.0, 1.0))
+    assert (one.low, one.high) == pytest.approx((2 * half.low, 2 * half.high))  # type: ignore[operator]
+    with pytest.raises(UsageError, match="two numbers on the logit scale"):
+        estimate_ratio(values, np.ones(30), groups=None, unit_name="u", scale="logit")
 
 
 def test_what_cannot_be_divided_is_refused() -> None:

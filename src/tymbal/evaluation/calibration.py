@@ -6,6 +6,7 @@ labels it is every score of every example, right where the example carries the l
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -142,17 +143,27 @@ def estimate_calibration(
     groups, unit_name : as `estimate`.
 
     Both calibration errors lean upwards: noise in a bin counts as error, the more so the fewer decisions there are.
-    The Brier score and the log likelihood do not. Raises DataError where scores are no probabilities.
+    The Brier score and the log likelihood do not; their intervals are of the logit and the log scale, which hold them
+    within 0 and what they can be. Raises DataError where scores are no probabilities.
     """
-    _probabilities(reference, scores, groups)
+    several = _probabilities(reference, scores, groups).reference.ndim == 2
     found = {
         name: estimate(metric, reference, scores, groups=groups, unit_name=unit_name)
         for name, metric in CALIBRATION.items()
     }
     for name, each in PROPER.items():
         values = each(reference, scores)
-        found[name] = estimate_ratio(values, np.ones_like(values), groups=groups, unit_name=unit_name)
+        found[name] = estimate_ratio(
+            values, np.ones_like(values), groups=groups, unit_name=unit_name, **_scale(name, several)
+        )
     return found
+
+
+def _scale(name: str, several: bool) -> dict[str, Any]:
+    """The scale of the interval of a proper score, on which it stays within what the score can be."""
+    if name == "brier":
+        return {"scale": "logit", "bounds": (0.0, 1.0 if several else 2.0)}
+    return {"scale": "log", "bounds": (0.0, -math.log(_LEAST))}
 
 
 def reliability(

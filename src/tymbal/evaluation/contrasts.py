@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from scipy import stats
 
-from tymbal.errors import DataError
+from tymbal.errors import DataError, UsageError
 from tymbal.evaluation.counting import Counted, divide
 from tymbal.evaluation.intervals import (
     CONFIDENCE,
@@ -23,6 +23,7 @@ from tymbal.evaluation.intervals import (
     Difference,
     Estimate,
     resample,
+    share_interval,
     standard_error,
     t_quantile,
 )
@@ -90,15 +91,20 @@ def estimate_ratio(
     *,
     groups: Sequence[object] | None,
     unit_name: str,
-    scale: Literal["plain", "log"] = "plain",
+    scale: Literal["plain", "log", "logit"] = "plain",
+    bounds: tuple[float, float] = (-math.inf, math.inf),
     resamples: int = 2000,
     seed: int = 0,
 ) -> Estimate:
-    """Sum of `above` (n,) over sum of `below` (n,), for quantities without an upper bound (bits, leak ratios).
+    """Sum of `above` (n,) over sum of `below` (n,), for quantities that are no shares (bits, leak ratios, losses).
 
-    With `below` all ones it is a mean. The interval is value ± t se on the plain scale, or on the log scale for
-    ratios whose neutral value is 1. Raises DataError where the sum of `below` is 0 or values are not finite.
+    With `below` all ones it is a mean. The interval is value ± t se on the plain scale; on the log scale for ratios
+    whose neutral value is 1, and losses of 0 or more; on the logit scale, as of shares, for what lies between two
+    finite `bounds`. It never leaves the bounds. Raises DataError where the sum of `below` is 0 or values are not
+    finite, UsageError for the logit scale without bounds.
     """
+    if scale == "logit" and not all(map(math.isfinite, bounds)):
+        raise UsageError(f"bounds of {bounds}", where="estimate_ratio", allowed="two numbers on the logit scale")
     columns = np.stack([np.asarray(above, dtype=np.float64), np.asarray(below, dtype=np.float64)], axis=1)
     if not len(columns) or not np.isfinite(columns).all() or columns[:, 1].sum() == 0:
         raise DataError(f"{len(columns)} values, or values that are not finite", where="estimate_ratio")
@@ -110,14 +116,26 @@ def estimate_ratio(
     low = high = None
     note = ""
     if len(names) >= MIN_UNITS:
-        error = standard_error(resample(counted, len(names), resamples, seed), len(names))
-        reach = t_quantile(len(names), CONFIDENCE) * error
-        if scale == "plain":
-            low, high = value - reach, value + reach
-        elif value > 0:
-            low, high = value * math.exp(-reach / value), value * math.exp(min(reach / value, 700.0))
-        else:
-            note = "0 has no interval on the log scale"
+        draws = resample(counted, len(names), resamples, seed)
+        low, high, note = _ratio_interval(value, draws, len(names), scale, bounds)
     own = divide(sums[:, 0], sums[:, 1]) if len(names) <= SHOWN_UNITS else np.zeros(0)
     shown = {name: None if math.isnan(each) else float(each) for name, each in zip(names, own, strict=False)}
     return Estimate(value, low, high, len(names), unit_name, shown, len(columns), CONFIDENCE, note)
+
+
+def _ratio_interval(
+    value: float, draws: Floats, units: int, scale: Literal["plain", "log", "logit"], bounds: tuple[float, float]
+) -> tuple[float | None, float | None, str]:
+    """(low, high, note) inside `bounds`; None where the scale has none."""
+    least, most = bounds
+    if scale == "logit":
+        width = most - least
+        low, high, note = share_interval((value - least) / width, (draws - least) / width, units, CONFIDENCE)
+        return least + width * low, least + width * high, note
+    reach = t_quantile(units, CONFIDENCE) * standard_error(draws, units)
+    if scale == "plain":
+        return max(value - reach, least), min(value + reach, most), ""
+    if value <= 0:
+        return None, None, "0 has no interval on the log scale"
+    low, high = value * math.exp(-reach / value), value * math.exp(min(reach / value, 700.0))
+    return max(low, least), min(high, most), ""

@@ -65,7 +65,9 @@ def _measured(context: Context, part: Part) -> dict[str, Any]:
     given = estimate_calibration(part.truth, part.scores, groups=units, unit_name=task.unit_name)
     surest = part.scores.max(axis=1).astype(np.float64)
     right = (part.scores.argmax(axis=1) == part.truth).astype(np.float64)
-    excess = estimate_ratio(surest - right, np.ones(len(right)), groups=units, unit_name=task.unit_name)
+    excess = estimate_ratio(
+        surest - right, np.ones(len(right)), groups=units, unit_name=task.unit_name, bounds=(-1.0, 1.0)
+    )
     return {**{name: plain(each) for name, each in given.items()}, "overconfidence": plain(excess)}
 
 

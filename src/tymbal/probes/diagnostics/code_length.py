@@ -175,7 +175,8 @@ def _row(
 
     def per_example(values: Floats) -> dict[str, Any]:
         mean = values.mean(axis=0)[coded]
-        return plain(estimate_ratio(mean, np.ones(len(coded)), groups=units, unit_name=task.unit_name))
+        ones, least = np.ones(len(coded)), (0.0 if (mean >= 0).all() else -np.inf)  # savings may be below 0, bits not
+        return plain(estimate_ratio(mean, ones, groups=units, unit_name=task.unit_name, bounds=(float(least), np.inf)))
 
     curves = _curves(orders, spent)
     last = float(np.mean([curve[-1][2] for curve in curves]))
