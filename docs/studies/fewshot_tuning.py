@@ -7,6 +7,7 @@ Run: OMP_NUM_THREADS=1 .venv/bin/python docs/studies/fewshot_tuning.py [--scenes
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import tempfile
 from collections import defaultdict
@@ -20,7 +21,8 @@ import soundfile
 
 from tymbal.audio import AudioReader
 from tymbal.evaluation.detection import match_boxes
-from tymbal.fewshot import Finder, Prompt, Shot, choose_scale
+from tymbal.fewshot import Finder, Prompt, Shot, TemplateMatching, choose_scale
+from tymbal.fewshot import scale as scale_module
 from tymbal.fewshot.calibrate import Boxes, candidates, options, pick
 from tymbal.fewshot.finder import Detection, detections
 from tymbal.fewshot.finders import find_kind
@@ -106,7 +108,7 @@ def boxes(rows) -> np.ndarray:
 
 def answers(task: Task, finders: list[str]) -> dict[str, tuple[int, int, int]]:
     """True and false positives and false negatives of each finder, of their fusion and of what is chosen."""
-    scale = choose_scale(task.prompt.shots)
+    scale = choose_scale(task.prompt.shots, bands=scale_module.BANDS)
     support = look(task.prompt, scale)
     ways = options(support, finders)
     everyone = range(len(support.places))
@@ -133,6 +135,15 @@ def answers(task: Task, finders: list[str]) -> dict[str, tuple[int, int, int]]:
     return {**{name: tuple(counts) for name, counts in total.items()}, "chosen": tuple(total[chosen])}
 
 
+def baseline(task: Task) -> tuple[int, int, int]:
+    """The same of plain template matching."""
+    model, total = TemplateMatching.fit(task.prompt), [0, 0, 0]
+    for path, references, unknown in task.queries:
+        found = model.predict(path).select("onset_s", "offset_s").to_numpy()
+        total = [one + other for one, other in zip(total, judge(found, references, unknown), strict=True)]
+    return total[0], total[1], total[2]
+
+
 def judge(found: np.ndarray, references: np.ndarray, unknown: np.ndarray) -> tuple[int, int, int]:
     """True positives, false positives, false negatives; what falls on unknown calls counts as neither."""
     pairs = match_boxes(references, found, minimum_iou=0.3)
@@ -153,8 +164,16 @@ def main() -> None:
     parser.add_argument("--birds", type=Path)
     parser.add_argument("--finders", nargs="+", default=["ncc", "lda"])
     parser.add_argument("--every", action="store_true")
+    parser.add_argument("--template", action="store_true", help="template matching beside them")
+    parser.add_argument("--set", nargs="*", default=[], help="module.NAME=value of tymbal.fewshot, to try it")
     parser.add_argument("--step", type=int, default=1, help="every so many tasks")
     given = parser.parse_args()
+    for change in given.set:
+        name, _, value = change.partition("=")
+        module, _, constant = name.rpartition(".")
+        target = importlib.import_module(f"tymbal.fewshot.{module}")
+        assert hasattr(target, constant), name
+        setattr(target, constant, type(getattr(target, constant))(float(value)))
     folder = Path(tempfile.gettempdir()) / f"fewshot-scenes-{given.seed}"
     folder.mkdir(exist_ok=True)
     sources = {"scenes": list(scenes(folder, given.scenes, given.seed, given.step))} if given.scenes else {}
@@ -165,6 +184,8 @@ def main() -> None:
         rows, empty = [], []
         for task in tasks[:: given.step if source != "scenes" else 1]:
             found = answers(task, given.finders)
+            if given.template:
+                found["template"] = baseline(task)
             wanted = sum(len(references) for _, references, _ in task.queries)
             if wanted:
                 rows.append({name: f1(counts) for name, counts in found.items()})

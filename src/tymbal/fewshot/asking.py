@@ -57,8 +57,13 @@ def ask(
     marks = places.resolved(_marked(marked), marked, faults) if marked is not None else None
     durations = _durations([events, *([marks] if marks is not None else [])], faults)
     events = events.filter(pl.col("recording").is_in(list(durations)))
-    if marks is not None:
-        marks = marks.filter(pl.col("recording").is_in(list(durations)))
+    alone = [path for path in durations if probe(path).channels == 1]
+    channel = pl.when(pl.col("recording").is_in(alone)).then(None).otherwise(pl.col("channel"))
+    events = events.with_columns(channel.cast(pl.Int32).alias("channel"))
+    if marks is not None:  # what find wrote is about the mix, which tables of Raven call channel 1
+        marks = marks.filter(pl.col("recording").is_in(list(durations))).with_columns(
+            pl.lit(None, dtype=pl.Int32).alias("channel")
+        )
     try:
         prompts, odd = make_prompts(events, durations, labels=labels, shots=shots, marked=marks)
     except DataError as error:

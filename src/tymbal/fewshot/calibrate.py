@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tymbal.fewshot.finders import find_kind
+from tymbal.fewshot.finders import Adaptable, Fitted, find_kind
 from tymbal.fewshot.finders.contract import Floats, Frames
 from tymbal.fewshot.finders.peaks import best_boxes
 from tymbal.fewshot.support import Stretch, Support, without
@@ -25,6 +25,9 @@ SHARED = 0.4  # of the shorter of two boxes may be shared before the lower one g
 SOFT = 0.12  # of the way from threshold to the examples: how sharply a threshold counts while it is chosen
 LEVEL = 2.0  # log odds of the score of a median example left out: 0.88
 SINGLE = 0.55  # way from a median false box to the example's own score, where there is one example alone
+LEAST_WAY = 0.4  # of the way from sound at random to examples left out: no threshold lies lower
+FALSE_WEIGHT = 2.0  # of a false box in F1: there is far more other sound than the support shows
+FALSE_COST = 0.02  # of a false box for each example, besides
 FUSION_LOSS = 0.05
 SHARPNESS = 2.0  # of the weights of a fusion: F1 to this power
 ALIKE = 0.65  # of the way from false boxes to examples left out: what may be an example that nobody marked
@@ -89,7 +92,7 @@ def leave_out(support: Support, names: Sequence[str]) -> list[Fold]:
     folds = []
     for out in groups:
         rest = [number for number in range(count) if number not in out] or list(out)
-        fitted = [find_kind(name).fit(support, rest) for name in names]
+        fitted = [_looked(find_kind(name).fit(support, rest), support) for name in names]
         boxes, level = [], []
         for stretch in support.stretches:
             responses = [each.respond(stretch.picture.pixels) for each in fitted]
@@ -98,6 +101,13 @@ def leave_out(support: Support, names: Sequence[str]) -> list[Fold]:
         ratings = np.concatenate(level)
         folds.append(Fold(out, tuple(boxes), np.median(ratings, axis=0) if len(ratings) else np.zeros(len(names))))
     return folds
+
+
+def _looked(model: Fitted, support: Support) -> Fitted:
+    """The model after a look at the support, where it takes one: there the example left out is unmarked sound."""
+    if not isinstance(model, Adaptable):
+        return model
+    return model.adapted(stretch.picture.pixels for stretch in support.stretches)
 
 
 def _anywhere(support: Support, stretch: Stretch) -> tuple[Frames, Frames]:
@@ -170,14 +180,15 @@ def calibrated(samples: Sequence[Sample]) -> Calibration:
         threshold = low + SINGLE * (middle - low)
         return Calibration(threshold, middle - threshold, 0.5)
     width = middle - low
-    tried = np.linspace(low, middle + 0.25 * width, 161)
+    tried = np.linspace(low + LEAST_WAY * width, middle + max(0.25 * width, float(false.max(initial=low)) - low), 161)
     soft = SOFT * width
     hits = _rise(heard[None, :], tried, soft).sum(axis=1)
-    wrong = _rise(false[None, :], tried, soft).sum(axis=1) / len(samples)
+    wrong = FALSE_WEIGHT * _rise(false[None, :], tried, soft).sum(axis=1) / len(samples)
     f1 = hits / (hits + 0.5 * (wrong + len(found) - hits))
-    best = float(f1.max())
-    threshold = float(np.mean(tried[f1 >= best - 1e-9]))
-    return Calibration(threshold, max(middle - threshold, 0.1 * width), best)
+    worth = f1 - FALSE_COST * wrong / len(found)  # where nothing separates them, rather few boxes than all
+    at = worth >= float(worth.max()) - 1e-9
+    threshold, best = float(np.mean(tried[at])), float(f1[at].max())
+    return Calibration(threshold, max(middle - threshold, 0.15 * width), best)
 
 
 def _rise(values: Floats, tried: Floats, soft: float) -> Floats:

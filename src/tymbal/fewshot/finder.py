@@ -18,7 +18,7 @@ from tymbal.audio import AudioReader
 from tymbal.errors import DataError, UsageError
 from tymbal.fewshot import saving
 from tymbal.fewshot.calibrate import Boxes, Calibration, Choice, candidates, choose
-from tymbal.fewshot.finders import Fitted, find_kind
+from tymbal.fewshot.finders import Adaptable, Fitted, find_kind
 from tymbal.fewshot.finders.contract import Floats
 from tymbal.fewshot.picture import Picture, pictures
 from tymbal.fewshot.plan import part_blocks
@@ -109,10 +109,19 @@ class Finder:
                 mend=f"The examples of {self.label!r} lie above {self.scale.low_hz:.0f} Hz: leave this file out.",
             )
         found: list[Detection] = []
+        models = self.models
+        if any(isinstance(model, Adaptable) for model in models):
+            models = tuple(self._adapted(model, reader, first, stop) for model in models)
         for picture in pictures(reader, self.scale, self.halo, first, stop):
-            boxes = candidates([model.respond(picture.pixels) for model in self.models])
+            boxes = candidates([model.respond(picture.pixels) for model in models])
             found += detections(boxes, self.choice.height(boxes), picture, least)
         return found
+
+    def _adapted(self, model: Fitted, reader: AudioReader, first: int, stop: int) -> Fitted:
+        """The model after a look at these blocks, where it takes one."""
+        if not isinstance(model, Adaptable):
+            return model
+        return model.adapted(each.pixels for each in pictures(reader, self.scale, self.halo, first, stop))
 
     def table(self, found: Sequence[Detection], recording: str, channel: int | None, samples: int) -> pl.DataFrame:
         """Events of the detections of all blocks of a recording of so many samples (at the scale's rate)."""

@@ -16,7 +16,7 @@ SHOWN = 3  # faults of a kind that are told one by one
 _ALIKE_S = 1e-3  # examples that differ by less are one example written twice
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Shot:
     """One stretch of one recording (its path); the band is None where the table gives none."""
 
@@ -211,7 +211,7 @@ def _without_twins(shots: Sequence[Shot], label: str, faults: list[Fault]) -> li
     """The shots without those that are another one written twice; overlapping ones stay and are told."""
     kept: list[Shot] = []
     overlapping = 0
-    for shot in sorted(shots):
+    for shot in sorted(shots, key=lambda each: (each.recording, each.onset_s, each.offset_s)):
         near = [each for each in kept[-8:] if _overlap_s(each, shot) > 0]
         if any(_same(each, shot) for each in near):
             continue

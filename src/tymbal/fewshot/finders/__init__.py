@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from tymbal.errors import UsageError
-from tymbal.fewshot.finders import lda, ncc
-from tymbal.fewshot.finders.contract import Fitted, Kind, Response
+from tymbal.fewshot.finders import lda, ncc, prototypes, transductive
+from tymbal.fewshot.finders.contract import Adaptable, Fitted, Kind, Response
 
-KINDS: dict[str, Kind] = {module.KIND.name: module.KIND for module in (ncc, lda)}
+KINDS: dict[str, Kind] = {module.KIND.name: module.KIND for module in (ncc, lda, transductive, prototypes)}
 
 
 def find_kind(name: str) -> Kind:
@@ -16,4 +16,4 @@ def find_kind(name: str) -> Kind:
     return KINDS[name]
 
 
-__all__ = ["KINDS", "Fitted", "Kind", "Response", "find_kind"]
+__all__ = ["KINDS", "Adaptable", "Fitted", "Kind", "Response", "find_kind"]

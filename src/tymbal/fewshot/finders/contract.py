@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,15 @@ class Fitted(Protocol):
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Arrays that `load` makes the same fitted finder of."""
+        ...
+
+
+@runtime_checkable
+class Adaptable(Protocol):
+    """A fitted finder that takes a look at what it is to search before it searches."""
+
+    def adapted(self, pictures: Iterable[Pixels]) -> Fitted:
+        """The same after a look at these pictures."""
         ...
 
 

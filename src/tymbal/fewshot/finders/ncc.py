@@ -46,6 +46,7 @@ class Ncc:
     templates: tuple[Template, ...]
     bands: Frames
     width: int
+    doubt: float = DOUBT
 
     @property
     def reach(self) -> int:
@@ -72,7 +73,7 @@ class Ncc:
                 total = sums[at + length] - sums[at]
                 energy = squares[at + length] - squares[at] - total**2 / cells
                 own = self._energies[number]
-                score = raw[number, shift, at] / np.sqrt(own * (np.maximum(energy, 0) + DOUBT * own) + 1e-9)
+                score = raw[number, shift, at] / np.sqrt(own * (np.maximum(energy, 0) + self.doubt * own) + 1e-9)
                 np.maximum(found[number], score, out=found[number])
         best = np.argmax(found, axis=0)
         return found[best, np.arange(len(pixels))], best
