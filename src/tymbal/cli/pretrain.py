@@ -18,9 +18,10 @@ def pretrain(
     quiet: Quiet = False,
     json: Json = False,
 ) -> int:
-    """Train an encoder by a recipe, from stores of pictures; run again to go on where it was stopped.
+    """Train an encoder by a recipe, from stores of pictures or scenes; run again to go on where it was stopped.
 
-    Make the pictures first: tymbal embed CORPUS --encoder picture -o STORE. Under torchrun the work is shared.
+    Make the pictures first: tymbal embed CORPUS --encoder picture -o STORE; scenes are made from their plan while
+    training goes on. Under torchrun the work is shared.
 
     Parameters
     ----------
@@ -54,8 +55,8 @@ def pretrain(
         losses = found.summary["training_loss"]
         hours = sum(source["hours"] for source in found.summary["sources"])
         say(
-            f"{found.summary['parameters'] / 1e6:.2f} M parameters, {found.summary['steps']} steps on {hours:.2f} h of "
-            f"sound; loss {losses[0]:.4g} in the first epoch, {losses[-1]:.4g} in the last"
+            f"{found.summary['parameters'] / 1e6:.2f} M parameters, {found.summary['steps']} steps on crops from "
+            f"{hours:.2f} h of sound; loss {losses[0]:.4g} in the first epoch, {losses[-1]:.4g} in the last"
         )
         say(f"encoder: {found.path}; use it: tymbal embed CORPUS --encoder {found.path} -o STORE")
     return EXIT_OK
