@@ -68,13 +68,22 @@ def sweep(folder: str, against: str | None = None) -> None:
 def spread(runs: Sequence[str]) -> None:
     """Whether a run collapsed: how clips lie apart in the last layer's mean over time, for 256 crops of 2 s.
 
-    The mean cosine of two clips, and the directions in use: (sum of the covariance's eigenvalues)² / sum of squares.
+    The mean cosine of two clips; the directions in use, (sum of the covariance's eigenvalues)² / sum of squares; the
+    first principal component's share of the variance, and its correlation with the mean of the picture: the level.
     """
     torch.manual_seed(0)
     sources = [open_source(SourceConfig(f"{name}.pictures"), Path()) for name in ("wild", "esc")]
     pictures, real, _ = Crops(sources, frames=200, examples=256).batch(torch.arange(256))
-    row("run", "mean cosine of two clips", "directions in use", "of")
-    row(*["---"] * 4)
+    level = (pictures * real.unsqueeze(-1)).sum((1, 2)) / real.sum(1)
+    row(
+        "run",
+        "mean cosine of two clips",
+        "directions in use",
+        "of",
+        "share of the first",
+        "its correlation with the level",
+    )
+    row(*["---"] * 6)
     config = json.loads((Path(runs[0]) / "pretraining.json").read_text(encoding="utf-8"))["recipe"]["encoder_config"]
     named = {Path(run).name: load_encoder(Path(run) / "encoder.safetensors") for run in runs}
     first = open_encoder("meltransformer", random_weights=True, **config).encoder
@@ -87,7 +96,10 @@ def spread(runs: Sequence[str]) -> None:
         cosine = float(((unit @ unit.T).sum() - len(unit)) / (len(unit) * (len(unit) - 1)))
         covariance = torch.cov(clips.T)
         directions = float(covariance.trace().square() / covariance.square().sum())
-        row(name, f"{cosine:.3f}", f"{directions:.1f}", clips.shape[1])
+        left, singular, _ = torch.linalg.svd(clips - clips.mean(0), full_matrices=False)
+        share = float(singular[0].square() / singular.square().sum())
+        heard = abs(float(torch.corrcoef(torch.stack([left[:, 0], level]))[0, 1]))
+        row(name, f"{cosine:.3f}", f"{directions:.1f}", clips.shape[1], f"{share:.2f}", f"{heard:.2f}")
 
 
 if __name__ == "__main__":
