@@ -118,6 +118,12 @@ def test_mysteries_have_no_label_and_soundscapes_their_background_alone(tmp_path
     assert notes.counts == {"identity_unknown": 1, "soundscape": 1}
 
 
+def test_an_entry_without_a_species_is_said(tmp_path: Path) -> None:
+    (entry,), notes = read(answer(tmp_path, {**RHEA, "gen": "", "sp": None, "en": None, "also": None}))
+    assert entry.heard == ()
+    assert notes.counts == {"no_species": 1}
+
+
 def test_protected_species_have_no_sound_to_miss(tmp_path: Path) -> None:
     entries, _ = read(answer(tmp_path, {**RHEA, "file": ""}, RHEA))
     assert [entry.expected for entry in entries] == [False, True]

@@ -144,7 +144,10 @@ def _name(number: str, row: Row, field: Mapping[str, str | None], notes: Notes) 
         return None
     if genus and species:
         return f"{genus} {species}"
-    return text_of(row, "scientific_name", "primary_label") or genus
+    name = text_of(row, "scientific_name", "primary_label") or genus
+    if name is None:
+        notes.note("no_species", f"XC{number}", "it names no species; no label")
+    return name
 
 
 def _also(row: Row, stated: str | None) -> list[str]:
