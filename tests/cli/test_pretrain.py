@@ -46,7 +46,7 @@ def test_a_recipe_becomes_an_encoder(
     path.write_text(RECIPE.replace("STORE", (pictures / "store").as_posix()))
     assert main(["pretrain", str(path), "-o", str(tmp_path / "run")]) == 0
     told = capsys.readouterr().err
-    assert "4 steps on 0.00 h of sound; loss" in told
+    assert "4 steps on crops from 0.00 h of sound; loss" in told
     assert "tymbal embed CORPUS --encoder" in told
     assert main(["pretrain", str(path), "-o", str(tmp_path / "run"), "--json", "--quiet"]) == 0
     assert json.loads(capsys.readouterr().out)["steps"] == 4
