@@ -110,7 +110,8 @@ class _Places:
                 self._numbers[number].append(name)
 
     def _key(self, name: str) -> str:
-        text = unicodedata.normalize("NFC", name).replace("\\", "/").removeprefix("./")
+        text = name if name.isascii() else unicodedata.normalize("NFC", name)
+        text = text.replace("\\", "/").removeprefix("./")
         text = text.casefold() if self._fold else text
         stem, dot, suffix = text.rpartition(".")
         return stem if dot and suffix.casefold() in AUDIO_SUFFIXES else text
@@ -118,11 +119,14 @@ class _Places:
     def find(self, entry: Entry) -> tuple[int, list[str]]:
         """The recordings of an entry and how surely; the longest path that fits counts."""
         for file in entry.files:
-            parts = self._key(file).split("/")
-            for start in range(len(parts)):
-                found = self._files.get("/".join(parts[start:]))
+            key = self._key(file)
+            while True:
+                found = self._files.get(key)
                 if found:
                     return BY_FILE, found
+                if "/" not in key:
+                    break
+                key = key.partition("/")[2]
         number = entry.id.casefold() if self._fold else entry.id
         return BY_NUMBER, self._numbers.get(number, [])
 
