@@ -18,6 +18,7 @@ from tymbal.evaluation.detection.problem import DetectionProblem, DetectionSetti
 from tymbal.evaluation.detection.psds import PSDS1, PSDS2, PsdsSettings
 from tymbal.evaluation.detection.ranking import average_precision
 from tymbal.evaluation.detection.scores import DetectionScores, score_against_corpus, score_detections
+from tymbal.evaluation.detection.snr import measure_snr
 
 __all__ = [
     "DETECTION",
@@ -44,6 +45,7 @@ __all__ = [
     "make_detection_problem",
     "match_boxes",
     "match_by_score",
+    "measure_snr",
     "metric_names",
     "overlapping_pairs",
     "paired_detection_difference",

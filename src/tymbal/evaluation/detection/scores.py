@@ -21,6 +21,7 @@ from tymbal.evaluation.detection.curves import confusions, detection_reliability
 from tymbal.evaluation.detection.metrics import DETECTION, estimate_detection
 from tymbal.evaluation.detection.outcomes import judge
 from tymbal.evaluation.detection.problem import DetectionProblem, DetectionSettings, make_detection_problem
+from tymbal.evaluation.detection.snr import measure_snr
 from tymbal.evaluation.detection.tables import (
     CURVES,
     at_iou,
@@ -200,6 +201,7 @@ def score_against_corpus(
     settings: DetectionSettings | None = None,
     metrics: Sequence[str] | None = None,
     oracle: pl.DataFrame | None = None,
+    by_snr: bool = False,
     provenance: Mapping[str, str] | None = None,
     seed: int = 0,
 ) -> DetectionScores:
@@ -208,6 +210,7 @@ def score_against_corpus(
     recordings : those that the detector was run on; None = every recording of the corpus.
     by : the independent unit: a column of the corpus' recordings, or several joined as `corpus.groups` does.
     references : in place of the corpus' Events, say with another label column.
+    by_snr : measure the SNR of references that have no `snr_db` on the recordings (`measure_snr`), for recall by it.
     """
     table = corpus.recordings
     if recordings is not None:
@@ -220,9 +223,12 @@ def score_against_corpus(
             )
         table = table.filter(pl.col("recording").is_in(list(recordings)))
     names = table["recording"].to_list()
+    truth = (corpus.events if references is None else references).filter(pl.col("recording").is_in(names))
+    if by_snr and "snr_db" not in truth.columns:
+        truth = truth.with_columns(pl.Series("snr_db", measure_snr(corpus, truth)[0]).fill_nan(None))
     return score_detections(
         predictions,
-        corpus.events if references is None else references,
+        truth,
         corpus.coverage,
         units=dict(zip(names, group_keys(table, by), strict=True)),
         unit_name=by,
