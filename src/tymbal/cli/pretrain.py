@@ -37,7 +37,9 @@ def pretrain(
     from tymbal.pretraining import Recipe
     from tymbal.pretraining import pretrain as run
     from tymbal.training import from_torchrun
+    from tymbal.training.device import usable_device
 
+    device = str(usable_device(device))
     with from_torchrun() as parallel:
         found = run(
             load(Recipe, recipe),
