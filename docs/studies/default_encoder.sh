@@ -1,7 +1,7 @@
 #!/bin/sh
 # The encoder that ships: from allowed recordings and made scenes to a file, and its judgement.
 # Usage: TYMBAL_DATA=../shared/data docs/studies/default_encoder.sh WORK STEP...   (run it again to go on after a stop)
-#   STEP: sources, scenes, pictures, corpora, train=RECIPE, validate, ship=RUN, verdict=FILE, card=RUN
+#   STEP: sources, scenes, pictures, corpora, train=RECIPE, validate, ship=RUN, spread=RUN, verdict=FILE, card=RUN
 # To see that it runs, in minutes: SCENES=40 CROPS=128 EPOCHS=1 docs/studies/default_encoder.sh WORK sources scenes pictures train=contrastive
 # Settings: docs/studies/default-encoder/*.toml. DEVICE=cuda trains on a GPU, EPOCHS=N, CROPS=N: other lengths than
 # the recipe says; NAME=.x ends the name of that run.
@@ -162,6 +162,32 @@ told["encoder_checksum"] = encoder.checksum
 CODE
 }
 
+spread() { # has it collapsed? The effective rank of each layer's means over time, for the clips of V3
+    "$PYTHON" - "run.$1/encoder.safetensors" <<'CODE'
+import sys
+import numpy as np, polars as pl, soundfile, torch
+from tymbal.encoders import create_encoder, load_encoder
+torch.set_num_threads(1)
+trained = load_encoder(sys.argv[1])
+torch.manual_seed(0)
+options = {"channels": list(trained.config.channels), "blocks": trained.config.blocks}
+names = [f"sounds/{name}" for name in pl.read_csv("sounds/clips.csv")["recording"]]
+clips = torch.from_numpy(np.stack([soundfile.read(name, dtype="float32")[0] for name in names]))
+for title, encoder in (("trained", trained), ("random weights", create_encoder(trained.name, **options))):
+    encoder, means = encoder.at_rate(44100), {}
+    with torch.inference_mode():
+        for start in range(0, len(clips), 8):
+            for layer, (values, _) in encoder(clips[start : start + 8]).items():
+                means.setdefault(layer, []).append(values.mean(1).flatten(1))
+    for layer, parts in means.items():
+        centred = torch.cat(parts) - torch.cat(parts).mean(0)
+        share = torch.linalg.svdvals(centred.double()) ** 2
+        share = share / share.sum()
+        rank = torch.exp(-(share * torch.log(share.clamp_min(1e-12))).sum())
+        print(f"{title}, {layer}: {rank:.1f} of {centred.shape[1]}")
+CODE
+}
+
 card() { # the folder that the package brings, from what ship left; the facts are written by hand from the verdict
     rm -rf published
     tymbal encoders publish "ship.$1" -o published --facts "$HERE/facts.toml" --strict
@@ -177,6 +203,7 @@ for step in "$@"; do
     case $step in
         sources | scenes | pictures | corpora | validate) "$step" ;;
         ship=*) ship "${step#ship=}" ;;
+        spread=*) spread "${step#spread=}" ;;
         card=*) card "${step#card=}" ;;
         train=*) train "${step#train=}" ;;
         verdict=*) verdict "${step#verdict=}" ;;
