@@ -21,6 +21,11 @@ pytest.importorskip("huggingface_hub", reason="the hub extra is not installed: p
 WEIGHTS = bytes(range(256)) * 49152  # 12 MiB: more than one of the client's 10 MB blocks
 SHA256 = hashlib.sha256(WEIGHTS).hexdigest()
 SETTINGS = b'{"model_type": "wavlm"}'
+# As `tymbal encoders publish` writes them, as far as fetching looks at them.
+PUBLISHED = {
+    name: name.encode()
+    for name in ("README.md", "config.json", "encoder.safetensors", "encoder.selftest.safetensors", "label_map.json")
+}
 COMMIT = "c0ffee" + "0" * 34
 
 
@@ -49,6 +54,7 @@ class Hub(BaseHTTPRequestHandler):
     def _answer(self, *, body: bool) -> None:
         if self.path.startswith("/api/models/"):
             names = {"me/model": ["README.md", "model.safetensors"], "me/two": ["a.safetensors", "b.safetensors"]}
+            names["me/published"] = list(PUBLISHED)
             repository = "/".join(self.path.split("/")[3:5])
             if repository not in names:
                 return self._refuse(404, "RepoNotFound")
@@ -59,6 +65,10 @@ class Hub(BaseHTTPRequestHandler):
         _, owner, name, _, revision, file = self.path.split("/", 5)
         if f"{owner}/{name}" == "me/secret":
             return self._refuse(401, "RepoNotFound")
+        if f"{owner}/{name}" == "me/published":
+            if file not in PUBLISHED:
+                return self._refuse(404, "EntryNotFound")
+            return self._send_file(PUBLISHED[file], hashlib.sha256(PUBLISHED[file]).hexdigest(), body=body)
         if f"{owner}/{name}" != "me/model":
             return self._refuse(404, "RepoNotFound")
         if revision not in ("main", COMMIT):
@@ -186,3 +196,10 @@ def test_a_misspelt_name_is_met_with_close_ones() -> None:
 def test_every_known_checkpoint_names_an_encoder_that_is_registered() -> None:
     assert {entry.encoder for entry in KNOWN} <= set(list_encoders())
     assert all(entry.licence and entry.size_mb and entry.where for entry in KNOWN)
+
+
+def test_a_published_folder_comes_with_what_it_is_checked_by(endpoint: str, tmp_path: Path) -> None:
+    path = locate("hf:me/published", endpoint=endpoint, cache=tmp_path / "hub").path
+    assert path.name == "encoder.safetensors"
+    beside = {each.name for each in path.parent.iterdir()}
+    assert beside == {"config.json", "encoder.safetensors", "encoder.selftest.safetensors", "label_map.json"}

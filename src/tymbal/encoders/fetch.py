@@ -23,6 +23,7 @@ from tymbal.errors import EncoderError, require
 
 WEIGHTS_VARIABLE = "TYMBAL_WEIGHTS"
 CONNECT_TIMEOUT_S = 5.0
+OWN_FILES = ("encoder.selftest.safetensors", "encoder.classifier.safetensors", "label_map.json")
 SETTINGS_FILES = ("config.json", "preprocessor_config.json")
 HUB = re.compile(r"hf:(?P<repository>[\w.-]+/[\w.-]+?)(?:@(?P<revision>[^/]+))?(?:/(?P<file>.+))?")
 
@@ -126,7 +127,8 @@ def _fetch_beside(hub: Any, name: str, options: dict[str, Any]) -> None:
     cache never lack them."""
     errors: Any = importlib.import_module("huggingface_hub.errors")
     folder = name.rpartition("/")[0]
-    for beside in SETTINGS_FILES:
+    own = OWN_FILES if name.endswith(OWN_WEIGHTS) else ()
+    for beside in (*SETTINGS_FILES, *own):
         try:
             hub.hf_hub_download(filename=f"{folder}/{beside}" if folder else beside, **options)
         except errors.LocalEntryNotFoundError:
