@@ -26,7 +26,7 @@ def report(
     Parameters
     ----------
     run
-        The directory that `tymbal probe`, `finetune`, `sweep` or `diagnose` wrote.
+        The directory that `tymbal probe`, `finetune`, `sweep` or `diagnose` wrote, or scores of detections.
     out
         The page to write.
     corpus
