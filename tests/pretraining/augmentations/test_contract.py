@@ -114,3 +114,19 @@ def test_tables_of_a_recipe_in_their_order() -> None:
     assert [each.name for each in made] == ["stretch", "noise"]
     assert (made[0].config.time, made[1].probability) == (1.5, 0.25)
     assert made[0].picture is CONFIG
+
+
+@pytest.mark.parametrize(
+    ("bands", "window_s", "hop_s", "low_hz", "high_hz"),
+    [(8, 0.032, 0.01, 50.0, 16000.0), (200, 0.005, 0.005, 0.0, 8000.0), (64, 0.1, 0.01, 20.0, 2000.0)],
+)
+def test_any_picture_silence_and_clips_of_a_frame_are_taken(
+    bands: int, window_s: float, hop_s: float, low_hz: float, high_hz: float
+) -> None:
+    config = PictureConfig(bands, low_hz, high_hz, window_s, hop_s)
+    pictures, real = torch.randn(4, 30, bands).clamp_min(-2), torch.ones(4, 30).bool()
+    real[2, 1:], real[3], pictures[1] = False, False, -2.0
+    for name in NAMES:
+        found = create_augmentation(name, config)(PictureBatch(pictures, real))
+        assert bool(torch.isfinite(found.pictures).all()), name
+        assert bool(found.real[:3].any(1).all()), name
