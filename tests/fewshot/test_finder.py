@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -82,3 +84,20 @@ def test_what_cannot_be_asked_is_told(chirps: Path, tmp_path: Path) -> None:
     soundfile.write(tmp_path / "low.wav", np.zeros(3000), 1000)
     with pytest.raises(DataError, match="holds nothing above 500 Hz"):
         Finder.fit(prompt_of(chirps)).predict(tmp_path / "low.wav")
+
+
+def test_prototypes_of_an_encoder(chirps: Path, tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    finder = Finder.fit(prompt_of(chirps), encoder="spectral", layer="log_mel")
+    found, false = hits(finder, chirps)
+    assert found >= 7
+    assert false <= 3
+    finder.save(tmp_path / "x.npz")
+    assert Finder.load(tmp_path / "x.npz").predict(chirps).equals(finder.predict(chirps))
+    with pytest.raises(UsageError, match="no layer 'nope'"):
+        Finder.fit(prompt_of(chirps), encoder="spectral", layer="nope")
+
+
+def test_the_command_needs_no_torch() -> None:
+    code = "import sys, tymbal.fewshot, tymbal.fewshot.job, tymbal.fewshot.asking; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -49,6 +49,10 @@ class Wanted:
         The column of the examples that holds the labels.
     score
         Tell of events from this score on (0 to 1; 0.5 is where the examples put the threshold). No probability.
+    encoder
+        Look at the frames of an encoder instead of a spectrogram: see tymbal encoders list. Needs torch.
+    layer
+        Which layer of the encoder; by default its last.
     finders
         What to try, with commas between them; the best of them or their fusion is chosen on the examples.
     """
@@ -59,6 +63,8 @@ class Wanted:
     sounds: Path | None = None
     label_column: str | None = None
     score: float = 0.5
+    encoder: str | None = None
+    layer: str | None = None
     finders: str = "default"
 
 
@@ -92,13 +98,13 @@ def find(
     from tymbal.jobs import make_progress
 
     options = asdict(wanted)
-    names = default_finders() if wanted.finders == "default" else tuple(wanted.finders.split(","))
+    names = default_finders(wanted.encoder) if wanted.finders == "default" else tuple(wanted.finders.split(","))
     check_finders(names)
     keys = ("labels", "shots", "marked", "sounds", "label_column")
     asked = ask(recordings, examples, **dict(zip(keys, list(options.values())[:5], strict=True)))
     for fault in asked.faults if not quiet else ():
         say(f"note: {fault.message}")
-    finders = fit_all(asked.prompts, finders=names)
+    finders = fit_all(asked.prompts, finders=names, encoder=wanted.encoder, layer=wanted.layer)
     if not quiet and not json:
         _tell_finders(finders)
     found = find_all(

@@ -28,7 +28,7 @@ SINGLE = 0.55  # way from a median false box to the example's own score, where t
 LEAST_WAY = 0.4  # of the way from sound at random to examples left out: no threshold lies lower
 FALSE_WEIGHT = 2.0  # of a false box in F1: there is far more other sound than the support shows
 FALSE_COST = 0.02  # of a false box for each example, besides
-FUSION_LOSS = 0.05
+FUSION_LOSS = 0.2  # of F1 on so few examples is chance: a fusion is kept unless a finder does better by more
 SHARPNESS = 2.0  # of the weights of a fusion: F1 to this power
 ALIKE = 0.65  # of the way from false boxes to examples left out: what may be an example that nobody marked
 

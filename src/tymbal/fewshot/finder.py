@@ -18,9 +18,10 @@ from tymbal.audio import AudioReader
 from tymbal.errors import DataError, UsageError
 from tymbal.fewshot import saving
 from tymbal.fewshot.calibrate import Boxes, Calibration, Choice, candidates, choose
+from tymbal.fewshot.encoded import EncodedScale, encoded_scale
 from tymbal.fewshot.finders import Adaptable, Fitted, find_kind
 from tymbal.fewshot.finders.contract import Floats
-from tymbal.fewshot.picture import Picture, pictures
+from tymbal.fewshot.picture import AnyScale, Picture, pictures
 from tymbal.fewshot.plan import part_blocks
 from tymbal.fewshot.prompt import Prompt
 from tymbal.fewshot.scale import BANDS, Scale, choose_scale
@@ -48,7 +49,7 @@ class Finder:
     """
 
     label: str
-    scale: Scale
+    scale: AnyScale
     choice: Choice
     models: tuple[Fitted, ...]
     band_hz: tuple[float, float] | None
@@ -56,16 +57,31 @@ class Finder:
     notes: tuple[str, ...] = ()
 
     @classmethod
-    def fit(cls, prompt: Prompt, *, finders: Sequence[str] = DEFAULT, bands: int = BANDS) -> Finder:
+    def fit(
+        cls,
+        prompt: Prompt,
+        *,
+        finders: Sequence[str] | None = None,
+        bands: int = BANDS,
+        encoder: str | None = None,
+        layer: str | None = None,
+    ) -> Finder:
         """Learn from a prompt; its recordings are read around the examples.
 
         finders : names of the registry; with several, the best of them or their fusion is chosen on the examples.
+            None takes DEFAULT, with an encoder its prototypes.
+        encoder, layer : look at the frames of an encoder instead of a picture (needs torch); see `open_encoder`.
         Raises DataError for a prompt without examples, UsageError for unknown finders, and the errors of AudioReader.
         """
+        finders = default_finders(encoder) if finders is None else finders
         check_finders(finders)
         if not prompt.shots:
             raise DataError(f"no example of {prompt.label!r}", where="Finder.fit", mend="Give at least one.")
-        scale = choose_scale(prompt.shots, bands=bands)
+        scale: AnyScale
+        if encoder is None:
+            scale = choose_scale(prompt.shots, bands=bands)
+        else:
+            scale = encoded_scale(prompt.shots, encoder, layer)
         support = look(prompt, scale)
         choice = choose(support, list(finders))
         everyone = list(range(len(support.places)))
@@ -165,7 +181,7 @@ class Finder:
             band = description["band_hz"]
             return cls(
                 description["label"],
-                Scale(**description["scale"]),
+                _scale(description["scale"]),
                 choice,
                 tuple(models),
                 None if band is None else (band[0], band[1]),
@@ -188,6 +204,10 @@ class Finder:
     def _arrays(self) -> dict[str, NDArray[Any]]:
         pairs = zip(self.choice.names, self.models, strict=True)
         return {f"{name}/{key}": value for name, model in pairs for key, value in model.state().items()}
+
+
+def _scale(plain: Mapping[str, Any]) -> AnyScale:
+    return EncodedScale(**plain) if "encoder" in plain else Scale(**plain)
 
 
 def _choice(plain: Mapping[str, Any]) -> Choice:
@@ -223,9 +243,9 @@ def detections(boxes: Boxes, height: Floats, picture: Picture, least: float) -> 
     return [Detection(start + picture.first, stop + picture.first, round(odds, 6)) for start, stop, odds in rows]
 
 
-def default_finders() -> tuple[str, ...]:
+def default_finders(encoder: str | None = None) -> tuple[str, ...]:
     """The finders that are tried where none is named."""
-    return DEFAULT
+    return DEFAULT if encoder is None else ("prototypes",)
 
 
 def check_finders(finders: Sequence[str]) -> None:
@@ -236,6 +256,12 @@ def check_finders(finders: Sequence[str]) -> None:
         raise UsageError(f"finders are {', '.join(finders) or 'none'}", parameter="finders", allowed="each once")
 
 
-def fit_all(prompts: Sequence[Prompt], *, finders: Sequence[str] = DEFAULT) -> tuple[Finder, ...]:
+def fit_all(
+    prompts: Sequence[Prompt],
+    *,
+    finders: Sequence[str] | None = None,
+    encoder: str | None = None,
+    layer: str | None = None,
+) -> tuple[Finder, ...]:
     """A finder for each prompt."""
-    return tuple(Finder.fit(prompt, finders=finders) for prompt in prompts)
+    return tuple(Finder.fit(prompt, finders=finders, encoder=encoder, layer=layer) for prompt in prompts)

@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 from scipy import fft, signal
 
 from tymbal.audio import AudioReader
+from tymbal.fewshot.encoded import EncodedScale
 from tymbal.fewshot.scale import Scale
 from tymbal.units import FrameGrid, windows
 
 Pixels = NDArray[np.float32]
+AnyScale = Scale | EncodedScale
 
 BLOCK_FRAMES = 12_000  # of one block; its floor is that of so long a stretch
 SPECTRA = 512  # spectra at once
@@ -38,7 +40,7 @@ class Picture:
         return len(self.pixels)
 
 
-def frames_of(samples: int, scale: Scale) -> int:
+def frames_of(samples: int, scale: AnyScale) -> int:
     """Frames of a recording of so many samples: one for each hop that begins in it."""
     return -(-samples // scale.hop)
 
@@ -73,12 +75,19 @@ def levelled(power: Pixels) -> Pixels:
     return np.asarray(np.log2(1 + power / floor) - 1, dtype=np.float32)
 
 
+def view(reader: AudioReader, scale: AnyScale, first: int, stop: int) -> Pixels:
+    """Pixels of frames first ... stop - 1: levels of bands, or the frames of an encoder."""
+    if isinstance(scale, EncodedScale):
+        return scale.view(reader, first, stop)
+    return levelled(band_power(reader, scale, first, stop))
+
+
 def block_count(frames: int) -> int:
     """Blocks that a recording of so many frames is cut into."""
     return max(1, round(frames / BLOCK_FRAMES)) if frames else 0
 
 
-def blocks_of(samples: int, scale: Scale, halo: int) -> list[tuple[int, int, int, int]]:
+def blocks_of(samples: int, scale: AnyScale, halo: int) -> list[tuple[int, int, int, int]]:
     """(first, core start, core stop, stop) in frames of every block of a recording, equal cores as near as can be."""
     total = frames_of(samples, scale)
     if not total:
@@ -89,17 +98,17 @@ def blocks_of(samples: int, scale: Scale, halo: int) -> list[tuple[int, int, int
 
 
 def pictures(
-    reader: AudioReader, scale: Scale, halo: int, first_block: int = 0, stop_block: int | None = None
+    reader: AudioReader, scale: AnyScale, halo: int, first_block: int = 0, stop_block: int | None = None
 ) -> Iterator[Picture]:
     """The blocks of a recording (or some of them), each with `halo` frames of context where the recording has them."""
     for first, start, end, stop in blocks_of(reader.samples, scale, halo)[first_block:stop_block]:
-        pixels = levelled(band_power(reader, scale, first, stop))
+        pixels = view(reader, scale, first, stop)
         yield Picture(pixels, first, slice(start - first, end - first), scale.grid)
 
 
-def picture_between(reader: AudioReader, scale: Scale, begin_s: float, end_s: float) -> Picture:
+def picture_between(reader: AudioReader, scale: AnyScale, begin_s: float, end_s: float) -> Picture:
     """One stretch of a recording as a picture of its own."""
     total = frames_of(reader.samples, scale)
     inside = scale.grid.span(max(begin_s, 0.0), max(end_s, 0.0), max(total, 1))
-    pixels = levelled(band_power(reader, scale, inside.start, inside.stop))
+    pixels = view(reader, scale, inside.start, inside.stop)
     return Picture(pixels, inside.start, slice(0, len(pixels)), scale.grid)

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tymbal.audio import probe
-from tymbal.fewshot.picture import block_count, frames_of
-from tymbal.fewshot.scale import Scale
+from tymbal.fewshot.picture import AnyScale, block_count, frames_of
 from tymbal.jobs import Failure, Plan, guarded, plan_groups
 from tymbal.jobs.guard import Worked
 
@@ -29,7 +28,7 @@ class Part:
     stop: int
 
 
-def part_blocks(samples: int, scale: Scale) -> list[tuple[int, int]]:
+def part_blocks(samples: int, scale: AnyScale) -> list[tuple[int, int]]:
     """(first, stop) block of every part of a recording of so many samples: equal parts of about PART_S."""
     blocks = block_count(frames_of(samples, scale))
     parts = max(1, round(samples / scale.sample_rate_hz / PART_S))
@@ -47,7 +46,7 @@ class Target:
 
 
 def plan_find(
-    targets: Sequence[Target], scales: Sequence[Scale], identity: object
+    targets: Sequence[Target], scales: Sequence[AnyScale], identity: object
 ) -> tuple[Plan[Part], tuple[Failure, ...], float]:
     """One shard per part, in the order of the targets; targets that cannot be opened; seconds of sound in all.
 

@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tymbal.audio import AudioReader
-from tymbal.fewshot.picture import Picture, picture_between
+from tymbal.fewshot.picture import AnyScale, Picture, picture_between
 from tymbal.fewshot.prompt import Prompt, Shot
-from tymbal.fewshot.scale import Scale
 
 CONTEXT_S = (5.0, 30.0)  # looked at around the examples, at least and at most
 CONTEXT_EVENTS = 40.0  # the same in median examples
@@ -79,7 +78,7 @@ def without(support: Support, boxes: Sequence[tuple[int, int, int]]) -> Support:
     return replace(support, stretches=tuple(replace(s, free=now, sure=s.sure & now) for s, now in pairs))
 
 
-def look(prompt: Prompt, scale: Scale) -> Support:
+def look(prompt: Prompt, scale: AnyScale) -> Support:
     """Read the examples of a prompt and what lies around them; memory is bounded whatever their number and spread."""
     by_file: dict[tuple[str, int | None], list[int]] = defaultdict(list)
     for number, shot in enumerate(prompt.shots):
@@ -99,7 +98,7 @@ def look(prompt: Prompt, scale: Scale) -> Support:
     return Support(tuple(stretches), tuple(place for place in places if place is not None))
 
 
-def _context_s(shots: Sequence[Shot], scale: Scale) -> float:
+def _context_s(shots: Sequence[Shot], scale: AnyScale) -> float:
     median_s = float(np.median([shot.duration_s for shot in shots]))
     wanted = float(np.clip(CONTEXT_EVENTS * median_s, *CONTEXT_S))
     room_s = MOST_FRAMES * scale.hop / scale.sample_rate_hz
@@ -160,7 +159,7 @@ def _stretch(picture: Picture, prompt: Prompt, path: str, channel: int | None) -
     return Stretch(picture, free, sure, doubtful & ~sure)
 
 
-def _counterexamples(prompt: Prompt, scale: Scale, seen: set[tuple[str, int | None]]) -> list[Stretch]:
+def _counterexamples(prompt: Prompt, scale: AnyScale, seen: set[tuple[str, int | None]]) -> list[Stretch]:
     """Stretches around counter-examples of recordings that hold no example, the first 20."""
     found: list[Stretch] = []
     for shot in [each for each in prompt.negatives if (each.recording, each.channel) not in seen][:20]:

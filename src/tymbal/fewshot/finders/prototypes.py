@@ -29,7 +29,7 @@ from tymbal.fewshot.support import Support
 
 BLOCK = 1.0  # of a median example: the length of a block of other sound
 MOST = 64  # negative prototypes
-CHUNK = 2048  # frames compared at once
+CHUNK = 2_000_000  # numbers of patches compared at once
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,11 @@ class Prototypes:
     def raw(self, pixels: Pixels, at: Frames) -> Floats:
         """Cosine to the positive prototype less the greatest to a negative one, at some frames (n,)."""
         found = np.empty(len(at))
-        for start in range(0, len(at), CHUNK):
-            rows = unit(patches(pixels, at[start : start + CHUNK], self.offsets))
+        size = max(16, CHUNK // len(self.positive))
+        for start in range(0, len(at), size):
+            rows = unit(patches(pixels, at[start : start + size], self.offsets))
             against = (rows @ self.negatives.T).max(axis=1) if len(self.negatives) else np.zeros(len(rows))
-            found[start : start + CHUNK] = rows @ self.positive - against
+            found[start : start + size] = rows @ self.positive - against
         return found
 
     def respond(self, pixels: Pixels) -> CurveResponse:
