@@ -22,6 +22,7 @@ from tymbal.encoders.sums import OWN_WEIGHTS, sha256
 from tymbal.errors import EncoderError, require
 
 WEIGHTS_VARIABLE = "TYMBAL_WEIGHTS"
+SHIPPED = Path(__file__).with_name("shipped")  # folders as `tymbal encoders publish` writes them
 CONNECT_TIMEOUT_S = 5.0
 OWN_FILES = ("encoder.selftest.safetensors", "encoder.classifier.safetensors", "label_map.json")
 SETTINGS_FILES = ("config.json", "preprocessor_config.json")
@@ -70,6 +71,8 @@ def locate(source: str | Path, *, endpoint: str | None = None, cache: Path | Non
         return _from_hub(match["repository"], match["revision"], match["file"], known, endpoint, cache)
     if text in BY_NAME:
         known = BY_NAME[text]
+        if known.shipped:
+            return Located(SHIPPED / known.file, None, known)
         by_hand = weights_directory() / known.file
         if by_hand.exists():
             labels = by_hand.with_name("label_map.json")

@@ -11,7 +11,8 @@ class KnownCheckpoint:
     """One published file of weights.
 
     `encoder` and `config` build the architecture; `size_mb` is the size to expect (parameters × 4 bytes, rounded)
-    where the publisher states none. `sha256` is checked where the publisher states it, empty otherwise.
+    where the publisher states none. `sha256` is checked where the publisher states it, empty otherwise. `shipped`: its
+    file is a folder of this package.
     """
 
     name: str
@@ -24,10 +25,13 @@ class KnownCheckpoint:
     labels: str = ""  # label file beside the weights
     sha256: str = ""
     config: Mapping[str, object] = field(default_factory=dict)
+    shipped: bool = False
 
     @property
     def where(self) -> str:
         """Where it comes from, in words."""
+        if self.shipped:
+            return "comes with Tymbal"
         return f"hf:{self.repository}" if self.repository else self.page
 
 
@@ -44,6 +48,7 @@ def _aves2(short: str, encoder: str, size_mb: int, **config: object) -> KnownChe
 
 
 KNOWN: tuple[KnownCheckpoint, ...] = (
+    KnownCheckpoint("tymbal-small", "melcnn", "tymbal-small", "Apache-2.0", 1, shipped=True),
     _aves2("sl-beats-all", "beats", 361),
     _aves2("sl-beats-bio", "beats", 361),
     _aves2("naturelm-audio-v1-beats", "beats", 361),
