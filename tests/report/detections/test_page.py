@@ -33,6 +33,7 @@ def scored(corpus: Path, covered: bool = True, oracle: bool = True) -> Detection
         "onset_s": [0.06, 0.2, 0.44, 0.005] * 3,
         "offset_s": [0.1, 0.28, 0.49, 0.04] * 3,
         "label": ["chirp", "chirp", "chirp", HOSTILE] * 3,
+        "channel": [1] * 12,  # the references do not say: all are shown together
         "score": [0.9, 0.8, 0.7, 0.2] * 3,
     }
     references = make_events(truth)

@@ -65,8 +65,13 @@ def _spread(rows: pl.DataFrame, wanted: int) -> list[dict[str, Any]]:
     return (first + later)[:wanted]
 
 
-def card(row: dict[str, Any], events: pl.DataFrame, sounds: Sounds, *, frequency: bool) -> Markup:
-    """One event with all others in view; a recording that cannot be read leaves the reason in its place."""
+def card(
+    row: dict[str, Any], events: pl.DataFrame, sounds: Sounds, *, frequency: bool, by_channel: bool | None
+) -> Markup:
+    """One event with all others in view; a recording that cannot be read leaves the reason in its place.
+
+    frequency, by_channel : as the events were judged (`DetectionSettings`).
+    """
     what = _verdict(row, events)
     words = tag("p", tag("span", what), class_="verdict")
     place: list[Child] = [tag("span", str(row["recording"]), class_="file"), tag("span", f"{row['onset_s']:.2f} s")]
@@ -82,7 +87,14 @@ def card(row: dict[str, Any], events: pl.DataFrame, sounds: Sounds, *, frequency
         return tag("figure", _placeholder(str(error)), caption, class_="example")
     sounds.shown += 1
     picture = spectrogram(clip.samples, clip.sample_rate_hz)
-    boxes = _boxes(row, events, clip, picture.nyquist_hz, frequency)
+    apart = events["channel"].null_count() == 0 if by_channel is None else by_channel
+    near = events.filter(
+        (pl.col("recording") == row["recording"])
+        & (pl.col("onset_s") < clip.start_s + clip.duration_s)
+        & (pl.col("offset_s") > clip.start_s)
+        & (pl.col("channel").eq_missing(pl.lit(row["channel"], dtype=pl.Int32)) if apart else pl.lit(True))
+    )
+    boxes = _boxes(near, clip, picture.nyquist_hz, frequency)
     alt = f"Spectrogram of {row['recording']} from {clip.start_s:.2f} s on, {len(boxes)} boxes. {what}."
     drawn = draw_spectrogram(picture, start_s=clip.start_s, event=None, alt=alt, boxes=boxes)
     flac, note = listen(clip)
@@ -103,15 +115,8 @@ def _clip(row: dict[str, Any], sounds: Sounds) -> Clip:
     return clip
 
 
-def _boxes(row: dict[str, Any], events: pl.DataFrame, clip: Clip, nyquist_hz: float, frequency: bool) -> list[Box]:
-    """Every event in view. In time alone references take the upper half of the picture, predictions the lower."""
-    end_s = clip.start_s + clip.duration_s
-    near = events.filter(
-        (pl.col("recording") == row["recording"])
-        & (pl.col("onset_s") < end_s)
-        & (pl.col("offset_s") > clip.start_s)
-        & pl.col("channel").eq_missing(pl.lit(row["channel"], dtype=pl.Int32))
-    )
+def _boxes(near: pl.DataFrame, clip: Clip, nyquist_hz: float, frequency: bool) -> list[Box]:
+    """In time alone references take the upper half of the picture, predictions the lower."""
     boxes: list[Box] = []
     for event in near.iter_rows(named=True):
         upper = event["side"] == "reference"

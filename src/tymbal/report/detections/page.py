@@ -27,6 +27,8 @@ def title(found: Scored) -> str:
     detector = found.scores.provenance.get("detector")
     labels = found.scores.labels
     what = labels[0].replace("_", " ") if len(labels) == 1 else f"{len(labels)} classes"
+    if found.scores.settings.class_agnostic:
+        what = "events of any class"
     return f"Detections of {what}" + (f" by {detector}" if detector else "")
 
 

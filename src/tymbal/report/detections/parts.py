@@ -171,7 +171,7 @@ def events(found: Scored, chosen: Chosen, sounds: Sounds) -> list[Markup]:
         ("found", "Found, the worst fits", chosen.found, "The least IoU first."),
     )
     signs = [tag("span", tag("i", class_=f"boxed {kind}"), words) for kind, words in LEGEND]
-    frequency = found.scores.settings.frequency
+    frequency, apart = found.scores.settings.frequency, found.scores.settings.by_channel
     parts = []
     for anchor, heading, rows, lead in kinds:
         if not rows:
@@ -179,7 +179,7 @@ def events(found: Scored, chosen: Chosen, sounds: Sounds) -> list[Markup]:
             continue
         if not frequency:
             lead += " References are drawn in the upper half of a picture, predictions (dashed) in the lower."
-        cards = [card(row, found.scores.events, sounds, frequency=frequency) for row in rows]
+        cards = [card(row, found.scores.events, sounds, frequency=frequency, by_channel=apart) for row in rows]
         block = tag("div", cards, class_="cards")
         parts.append(section(anchor, heading, tag("p", lead, class_="lead"), tag("p", signs, class_="legend"), block))
     return parts
@@ -223,5 +223,8 @@ def counted(found: Scored) -> str:
     sides = [have.filter(pl.col("side") == side).height for side in ("reference", "prediction")]
     said = f"{count(sides[0], 'reference')} and {count(sides[1], 'prediction')} in {count(recordings, 'recording')}"
     hours = found.scores.recordings.filter(pl.col("minimum_iou") == found.first_iou)["hours"]
-    heard = f", {float(hours.sum()):.2f} h of them listened to" if hours.null_count() < len(hours) else ""
-    return said + heard + "."
+    if hours.null_count() == len(hours):
+        return said + "."
+    total = float(hours.sum())
+    heard = f"{total:.2f} h" if total >= 1 else f"{60 * total:.1f} min"
+    return f"{said}; {heard} were listened to."
