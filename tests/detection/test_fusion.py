@@ -47,9 +47,14 @@ def test_a_pair_takes_each_edge_from_the_direction_that_finds_it() -> None:
     np.testing.assert_allclose(found.boxes.score, [0.9 * (1 + 0.9 / 1.2) / 2, 0.6, 0.4])
 
 
-def test_labels_are_not_mixed() -> None:
-    found = fuse(Boxes.make([0.0], [1.0], label=[0]), Boxes.make([0.0], [1.0], label=[1]))
-    assert len(found.boxes) == 2
+def test_directions_that_disagree_about_a_label_are_one_event_of_the_surer_label() -> None:
+    forward = Boxes.make([0.0], [1.0], label=[0], score=[0.6])
+    found = fuse(forward, Boxes.make([0.0], [1.0], label=[1], score=[0.8])).boxes
+    assert found.label.tolist() == [1]
+    assert found.score.tolist() == [0.8]
+    both = fuse(forward, Boxes.make([0.0, 0.1], [1.0, 1.1], label=[1, 0], score=[0.8, 0.5])).boxes
+    assert sorted(both.label.tolist()) == [0, 1]
+    assert dict(zip(both.label.tolist(), both.offset_s.tolist(), strict=True)) == {0: 1.1, 1: 1.0}
 
 
 def test_the_larger_iou_wins_whatever_comes_first() -> None:

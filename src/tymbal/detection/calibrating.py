@@ -10,16 +10,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tymbal.detection.boxes import UNKNOWN, Boxes, Floats
+from tymbal.detection.boxes import UNKNOWN, Boxes, Floats, Ints
 from tymbal.detection.decoding import DecodingConfig, suppress
 from tymbal.detection.methods import Candidates
 from tymbal.evaluation.detection import match_boxes, match_by_score, overlapping_pairs
 
 RIGHT_IOU = 0.5  # a candidate is right where it can be matched above this
 F1_IOU = (0.5, 0.8)  # the threshold is the best for the mean of F1 at these
-THRESHOLDS = np.round(np.arange(0.02, 1.0, 0.02), 2)
+THRESHOLDS = np.round(np.arange(0.05, 1.0, 0.05), 2)
 _CLIP = 1e-4
 
 
@@ -72,9 +71,8 @@ def calibrate(
 
 def best_threshold(boxes: Sequence[Boxes], references: Sequence[Boxes]) -> tuple[float, float]:
     """The threshold with the best mean F1 over `F1_IOU`, the middle of equals, and that F1."""
-    values = np.array(
-        [np.mean([f1_score(references, boxes, float(each), iou) for iou in F1_IOU]) for each in THRESHOLDS]
-    )
+    told = _Told.of(references, boxes)
+    values = np.array([np.mean([told.f1(float(each), iou) for iou in F1_IOU]) for each in THRESHOLDS])
     best = np.flatnonzero(values >= values.max() - 1e-9)
     return float(THRESHOLDS[best[len(best) // 2]]), float(values.max())
 
@@ -82,26 +80,53 @@ def best_threshold(boxes: Sequence[Boxes], references: Sequence[Boxes]) -> tuple
 def f1_score(references: Sequence[Boxes], boxes: Sequence[Boxes], threshold: float, iou: float) -> float:
     """F1 over recordings of the boxes from `threshold` on; labels must agree, and what finds an event of unknown
     class counts neither way. 0 where there is nothing to find and nothing found."""
-    counts = np.zeros(3)
-    for truth, found in zip(references, boxes, strict=True):
-        kept = found.take(found.score >= threshold)
-        known, unknown = truth.take(truth.label != UNKNOWN), truth.take(truth.label == UNKNOWN)
-        matched = _matched(known, kept, iou)
-        if len(unknown):
-            left = kept.take(~matched)
-            pairs = match_boxes(unknown.edges_s, left.edges_s, minimum_iou=iou)
-            counts[2] -= len(pairs.iou)
-        counts += matched.sum(), len(known), len(kept)
-    return float(2 * counts[0] / max(counts[1] + counts[2], 1.0))
+    return _Told.of(references, boxes).f1(threshold, iou)
 
 
-def _matched(known: Boxes, kept: Boxes, iou: float) -> NDArray[np.bool_]:
-    pairs = match_boxes(
-        known.edges_s, kept.edges_s, minimum_iou=iou, reference_group=known.label, prediction_group=kept.label
-    )
-    matched = np.zeros(len(kept), dtype=np.bool_)
-    matched[pairs.prediction] = True
-    return matched
+@dataclass(frozen=True)
+class _Told:
+    """References and detections of many recordings, each with the number of its recording."""
+
+    truth: Boxes
+    found: Boxes
+    truth_of: Ints
+    found_of: Ints
+
+    @classmethod
+    def of(cls, references: Sequence[Boxes], boxes: Sequence[Boxes]) -> _Told:
+        numbers = np.arange(len(references))
+        return cls(
+            Boxes.join(references),
+            Boxes.join(boxes),
+            np.repeat(numbers, [len(each) for each in references]),
+            np.repeat(numbers, [len(each) for each in boxes]),
+        )
+
+    def f1(self, threshold: float, iou: float) -> float:
+        kept = self.found.score >= threshold
+        found, found_of = self.found.take(kept), self.found_of[kept]
+        known = self.truth.label != UNKNOWN
+        classes = int(max(self.truth.label.max(initial=0), found.label.max(initial=0))) + 1
+        matched = match_boxes(
+            self.truth.edges_s[known],
+            found.edges_s,
+            minimum_iou=iou,
+            reference_group=self.truth_of[known] * classes + self.truth.label[known],
+            prediction_group=found_of * classes + found.label,
+        ).prediction
+        excused = 0
+        if not known.all():
+            left = np.setdiff1d(np.arange(len(found)), matched)
+            excused = len(
+                match_boxes(
+                    self.truth.edges_s[~known],
+                    found.edges_s[left],
+                    minimum_iou=iou,
+                    reference_group=self.truth_of[~known],
+                    prediction_group=found_of[left],
+                ).iou
+            )
+        return float(2 * len(matched) / max(int(known.sum()) + len(found) - excused, 1))
 
 
 def _right(boxes: Boxes, truth: Boxes) -> Floats:

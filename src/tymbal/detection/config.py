@@ -14,7 +14,7 @@ from tymbal.training import TrainingConfig
 
 TRAINING = TrainingConfig(
     epochs=40,
-    batch_size=8,
+    batch_size=4,
     learning_rate=2e-3,
     warmup_epochs=2.0,
     patience=10,

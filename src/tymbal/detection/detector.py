@@ -215,7 +215,7 @@ def read_examples(
             where=corpus.path,
             mend="Say what was listened to when indexing: --complete, or --coverage TABLE.",
         )
-    table = _labelled(corpus, label, config)
+    table = labelled_events(corpus, label, config)
     keys = tracks_of(store, recordings)
     there = set(keys)
     timed = table.drop_nulls(["onset_s", "offset_s"])
@@ -224,23 +224,26 @@ def read_examples(
         told = timed.filter(~pl.col("class").is_in(config.unknown))["class"].drop_nulls()
         labels = sorted(told.unique().to_list()) or [ONE_CLASS]
     number = {name: row for row, name in enumerate(labels)}
-    rows: dict[tuple[str, int | None], list[tuple[Any, ...]]] = {}
-    columns = ("recording", "channel", "onset_s", "offset_s", "low_hz", "high_hz", "class")
-    for recording, channel, *event in timed.select(columns).iter_rows():
+    rows: dict[tuple[str, int | None], list[int]] = {}
+    for row, (recording, channel) in enumerate(timed.select("recording", "channel").iter_rows()):
         key = next((each for each in ((recording, channel), (recording, None), (recording, 1)) if each in there), None)
         if key is not None and (channel is None or key[1] == channel):
-            rows.setdefault(key, []).append(tuple(event))
+            rows.setdefault(key, []).append(row)
     index, found = CoverageIndex(corpus.coverage), []
     for recording, channel in keys:
         spans = index.intervals(recording, None, channel)
         if len(spans):
             track = read_track(store, recording, channel, layers)
-            events = _boxes(rows.get((recording, channel), []), number)
+            events = to_boxes(timed[rows.get((recording, channel), [])], number)
             found.append(Example(track, events, _covered(track, spans)))
     return found, tuple(labels)
 
 
-def _labelled(corpus: Corpus, label: str | None, config: DetectorConfig) -> pl.DataFrame:
+def labelled_events(corpus: Corpus, label: str | None, config: DetectorConfig) -> pl.DataFrame:
+    """The events with their class in a column `class`, null where it is not known; one class where none is told apart.
+
+    Raises DataError where the events have no such column.
+    """
     table, name = corpus.events, label or corpus.default_label or "label"
     if not config.classes:
         return table.with_columns(pl.lit(ONE_CLASS).alias("class"))
@@ -251,13 +254,15 @@ def _labelled(corpus: Corpus, label: str | None, config: DetectorConfig) -> pl.D
     return named.with_columns(pl.lit(ONE_CLASS).alias("class")) if whole else named
 
 
-def _boxes(rows: list[tuple[Any, ...]], number: Mapping[str, int]) -> Boxes:
-    if not rows:
-        return Boxes.none()
-    onset, offset, lows, highs, names = zip(*rows, strict=True)
-    label = [number.get(name, UNKNOWN) for name in names]
-    low, high = ([np.nan if each is None else each for each in column] for column in (lows, highs))
-    return Boxes.make(onset, offset, label=label, low_hz=low, high_hz=high).sorted()
+def to_boxes(events: pl.DataFrame, number: Mapping[str, int]) -> Boxes:
+    """Events with a column `class` as boxes; `number` of each class, those of no class in it are `UNKNOWN`."""
+    return Boxes.make(
+        events["onset_s"].to_numpy(),
+        events["offset_s"].to_numpy(),
+        label=[number.get(name, UNKNOWN) for name in events["class"].to_list()],
+        low_hz=events["low_hz"].to_numpy(),
+        high_hz=events["high_hz"].to_numpy(),
+    ).sorted()
 
 
 def _covered(track: Track, spans: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -94,10 +94,12 @@ def fit(
     def validate(module: nn.Module) -> dict[str, float]:
         assert isinstance(module, DetectionNetwork)
         value = float(loss(module, watched.batch(torch.arange(len(watched)))))
-        return {"loss": value, "f1": _calibrated(module, held, config)[1]}
+        if config.training.monitor != "f1":
+            return {"loss": value}
+        return {"loss": value, "f1": calibrated_on(module, held, config)[1]}
 
     report = train(network, windows, loss, config.training, validate=validate, directory=directory, progress=progress)
-    calibration, best = _calibrated(network, held, config)
+    calibration, best = calibrated_on(network, held, config)
     notes = {
         "epochs": report.epochs,
         "best_epoch": report.best_epoch,
@@ -154,7 +156,7 @@ def _edge_loss(
     return total
 
 
-def _calibrated(
+def calibrated_on(
     network: DetectionNetwork, held: Sequence[Example], config: DetectorConfig
 ) -> tuple[Calibration, float]:
     """Calibration on the held-out tracks and its F1 there; only what was listened to counts."""

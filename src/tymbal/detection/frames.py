@@ -6,7 +6,7 @@ a frame that an encoder leaves out at a segment's end is its neighbour's copy.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,25 +78,35 @@ def tracks_of(store: FeatureStore, recordings: Sequence[str] | None = None) -> l
     return [key for key in store.runs() if wanted is None or key[0] in wanted]
 
 
+@dataclass(frozen=True)
+class Unit:
+    """One segment of a recording: its bounds, and (values (frames, dim), centres in seconds) of each layer."""
+
+    start_s: float
+    end_s: float
+    layers: Sequence[tuple[NDArray[np.generic], NDArray[np.float64]]]
+
+
+def blocks(units: Iterable[Unit], grid: FrameGrid) -> Iterator[Array]:
+    """The frames of `grid` unit by unit, float32 (frames, sum of dims); one rule for stores and for sound."""
+    counted = 0
+    for unit in units:
+        stop = grid.inside(0.0, unit.end_s, 1 << 62).stop
+        if stop > counted and all(len(centers) for _, centers in unit.layers):
+            yield laid_on(unit.layers, grid.first_center_s + grid.hop_s * np.arange(counted, stop))
+            counted = stop
+
+
 def read_track(store: FeatureStore, recording: str, channel: int | None, layers: Sequence[str]) -> Track:
     """The frames of one channel of a recording. Raises DataError where it is not stored, or too short for a frame."""
     if (recording, channel) not in store.runs():
         raise DataError(f"{recording}, channel {channel}: not in this store", where=store.path)
-    units = store.runs()[(recording, channel)]
-    rate = int(store.units["sample_rate_hz"][units.start])
+    numbers = store.runs()[(recording, channel)]
+    rate = int(store.units["sample_rate_hz"][numbers.start])
     grid = even_grid({name: store.layer(name).grids[rate] for name in layers})
-    parts, counted = [], 0
-    for unit in units:
-        own = {name: store.unit(name, unit) for name in layers}
-        if any(not len(centers) for _, centers in own.values()):
-            continue
-        start_s, end_s = float(store.units["start_s"][unit]), float(store.units["end_s"][unit])
-        stop = grid.inside(start_s, end_s, 1 << 62).stop
-        if stop > counted:
-            centers = grid.first_center_s + grid.hop_s * np.arange(counted, stop)
-            parts.append(laid_on(list(own.values()), centers))
-            counted = stop
+    starts, ends = store.units["start_s"], store.units["end_s"]
+    units = (Unit(starts[each], ends[each], [store.unit(name, each) for name in layers]) for each in numbers)
+    parts = list(blocks(units, grid))
     if not parts:
         raise DataError(f"{recording}: too short for a frame", where=store.path)
-    end_s = float(store.units["end_s"][units.stop - 1])
-    return Track(recording, channel, np.concatenate(parts), grid, rate / 2, end_s)
+    return Track(recording, channel, np.concatenate(parts), grid, rate / 2, float(ends[numbers.stop - 1]))

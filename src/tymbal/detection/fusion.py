@@ -30,17 +30,17 @@ class Fused:
 
 
 def assign(forward: Boxes, reverse: Boxes, *, above: float = 0.5) -> tuple[Ints, Ints, Floats]:
-    """The pairs (row of forward, row of reverse, IoU) of one label that maximise the sum of their IoU.
+    """The pairs (row of forward, row of reverse, IoU) that maximise the sum of their IoU.
 
-    Only pairs with an IoU above `above` count, and every box is in one pair at most. Connected components are solved
-    one by one (Jonker & Volgenant's algorithm in scipy), so that the cost follows how crowded a stretch is and not
-    the length of a recording.
+    An IoU counts half where labels differ: directions that disagree about the label of one event are still one event,
+    unless a box of the same label is there. Only pairs with an IoU above `above` count, and every box is in one pair at
+    most. Connected components are solved one by one (Jonker & Volgenant's algorithm in scipy), so that the cost follows
+    how crowded a stretch is and not the length of a recording.
     """
     from scipy.optimize import linear_sum_assignment
 
     first, second, iou = overlapping(forward, reverse, above=above)
-    same = forward.label[first] == reverse.label[second]
-    first, second, iou = first[same], second[same], iou[same]
+    gains = iou * np.where(forward.label[first] == reverse.label[second], 1.0, 0.5)
     chosen = (np.bincount(first, minlength=len(forward))[first] == 1) & (
         np.bincount(second, minlength=len(reverse))[second] == 1
     )  # a pair with no rival on either side
@@ -48,7 +48,7 @@ def assign(forward: Boxes, reverse: Boxes, *, above: float = 0.5) -> tuple[Ints,
         rows, row = np.unique(first[edges], return_inverse=True)
         columns, column = np.unique(second[edges], return_inverse=True)
         gain = np.zeros((len(rows), len(columns)))
-        gain[row, column] = iou[edges]
+        gain[row, column] = gains[edges]
         picked = set(zip(*(part.tolist() for part in linear_sum_assignment(gain, maximize=True)), strict=True))
         pairs = zip(row.tolist(), column.tolist(), strict=True)
         chosen[edges] = [pair in picked for pair in pairs]
@@ -74,16 +74,19 @@ def fuse(forward: Boxes, reverse: Boxes, *, above: float = 0.5) -> Fused:
     """Boxes of both directions as one list, in order of time.
 
     A matched pair scores (1 - (1 - f)(1 - r)) (1 + IoU) / 2 of its scores f and r: agreement raises, a loose fit
-    lowers. Unmatched boxes keep their score; what each kind is worth is for calibration to say.
+    lowers. Where labels differ the surer one stands, with the larger of f and r in the place of the first factor.
+    Unmatched boxes keep their score; what each kind is worth is for calibration to say.
     """
     a, b, iou = assign(forward, reverse, above=above)
     pairs_forward, pairs_reverse = forward.take(a), reverse.take(b)
-    score = (1 - (1 - pairs_forward.score) * (1 - pairs_reverse.score)) * (1 + iou) / 2
+    f, r = pairs_forward.score, pairs_reverse.score
+    agree = pairs_forward.label == pairs_reverse.label
+    score = np.where(agree, 1 - (1 - f) * (1 - r), np.maximum(f, r)) * (1 + iou) / 2
     both = Boxes(
         pairs_forward.onset_s,
         pairs_reverse.offset_s,
         score,
-        pairs_forward.label,
+        np.where(f >= r, pairs_forward.label, pairs_reverse.label),
         _mean(pairs_forward.low_hz, pairs_reverse.low_hz),
         _mean(pairs_forward.high_hz, pairs_reverse.high_hz),
     )

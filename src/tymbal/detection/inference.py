@@ -165,3 +165,10 @@ def find_in_track(
     for piece in pieces(track.values, Finder.context(config)):
         finder.take(piece)
     return finder
+
+
+def find_runs(shares: NDArray[np.floating], grid: FrameGrid, level: float) -> Boxes:
+    """Runs of frames (classes, frames) at or above a level, as boxes whose score is the mean share."""
+    runs = _Runs(level, grid, len(shares))
+    runs.take(shares, 0)
+    return runs.boxes()

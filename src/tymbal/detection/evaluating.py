@@ -1,0 +1,109 @@
+"""How good a detector is on a corpus, beside the ceiling of its own targets and decoder."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from tymbal.annotations import make_events
+from tymbal.audio import AudioReader
+from tymbal.corpus import Corpus
+from tymbal.detection.boxes import Boxes
+from tymbal.detection.decoding import EdgeMaps, decode_edges, suppress
+from tymbal.detection.detector import ONE_CLASS, Detector, labelled_events, to_boxes, within
+from tymbal.detection.frames import even_grid
+from tymbal.detection.inference import find_runs
+from tymbal.detection.methods import Found, get_method
+from tymbal.detection.running import detect_sound
+from tymbal.detection.targets import edge_targets
+from tymbal.encoders.contract import Encoder
+from tymbal.encoders.source import bind_rate
+from tymbal.evaluation.detection import DetectionScores, DetectionSettings, score_against_corpus
+from tymbal.units import FrameGrid
+
+
+def evaluate(
+    detector: Detector,
+    encoder: Encoder,
+    corpus: Corpus,
+    *,
+    label: str | None = None,
+    recordings: Sequence[str] | None = None,
+    by: str = "recording",
+    threshold: float | None = None,
+    metrics: Sequence[str] | None = None,
+    seed: int = 0,
+) -> DetectionScores:
+    """Detect in the recordings of a corpus and judge what was found; candidates below the threshold are ranked too.
+
+    Parameters
+    ----------
+    encoder : the one that the detector was fitted to.
+    label : event column of the class; None: the corpus' own. recordings : only these; None: all.
+    by : column of the independent unit.
+    threshold : other than the detector's.
+
+    The `oracle` of the result is the truth through the detector's targets, decoder and fusion. Recordings of several
+    channels are detected in, and judged, as one mix.
+    """
+    table = corpus.recordings if recordings is None else corpus.recordings.filter(pl.col("recording").is_in(recordings))
+    events = labelled_events(corpus, label, detector.config).drop_nulls(["onset_s", "offset_s"])
+    number = {name: row for row, name in enumerate(detector.labels_)}
+    found, ceilings = [], []
+    for recording, channels in table.select("recording", "channels").iter_rows():
+        path, channel = corpus.file(recording), 1 if channels == 1 else None
+        boxes, duration_s = detect_sound(detector, encoder, path, channel=channel, threshold=0.0)
+        found.append(detector.events(boxes, recording, channel))
+        truth = to_boxes(events.filter(pl.col("recording") == recording), number)
+        grid, nyquist_hz = _grid(detector, encoder, path)
+        best = within(ceiling(detector, truth, grid, duration_s, nyquist_hz), duration_s)
+        ceilings.append(detector.events(best, recording, channel))
+    one = not detector.config.classes or detector.labels_ == (ONE_CLASS,)
+    settings = DetectionSettings(
+        threshold=detector.calibration_.threshold if threshold is None else threshold,
+        class_agnostic=one,
+        unknown=detector.config.unknown,
+        labels=None if one else detector.labels_,
+        by_channel=False,
+    )
+    return score_against_corpus(
+        corpus,
+        make_events(pl.concat(found)),
+        recordings=table["recording"].to_list(),
+        by=by,
+        references=events.with_columns(pl.col("class").alias("label")).drop("class"),
+        settings=settings,
+        metrics=metrics,
+        oracle=make_events(pl.concat(ceilings)),
+        seed=seed,
+    )
+
+
+def ceiling(
+    detector: Detector, truth: Boxes, grid: FrameGrid, duration_s: float, nyquist_hz: float = math.nan
+) -> Boxes:
+    """The truth through a detector's targets and decoder, as if its network were never wrong; scores are 1."""
+    config, method = detector.config, get_method(detector.config.method)
+    frames, classes = max(1, math.ceil(duration_s / grid.hop_s)), len(detector.labels_)
+    edges = {}
+    for way in method.directions:
+        targets = edge_targets(truth, grid, frames, way, config.targets, nyquist_hz=nyquist_hz)
+        maps = EdgeMaps.of_targets(targets, classes)
+        edges[way] = suppress(decode_edges(maps, grid, way, floor=0.5, nyquist_hz=nyquist_hz), config.decoding)
+    active = np.zeros((classes, frames))
+    for onset, offset, label in zip(truth.onset_s, truth.offset_s, truth.label, strict=True):
+        active[max(int(label), 0), grid.inside(float(onset), float(offset), frames)] = 1.0
+    runs = find_runs(active, grid, 0.5) if method.activity else Boxes.none()
+    joined = method.combine(Found(edges, runs), config.join_iou).boxes
+    return suppress(joined.rescored(np.ones(len(joined))), config.decoding)
+
+
+def _grid(detector: Detector, encoder: Encoder, path: Path) -> tuple[FrameGrid, float]:
+    with AudioReader(path, sample_rate_hz=encoder.sample_rate or detector.provenance_.get("sample_rate_hz")) as reader:
+        bound = bind_rate(encoder, None, reader.sample_rate_hz)
+        specs: Mapping[str, FrameGrid] = {spec.name: spec.grid for spec in bound.layers}
+        return even_grid({name: specs[name] for name, _ in detector.layers_}), reader.sample_rate_hz / 2

@@ -1,0 +1,305 @@
+"""A detector over recordings of any number and length: one pass in bounded memory, one table part per recording.
+
+Sound goes through the encoder in the segments that the detector was fitted on, its frames through the network in
+pieces with context. Nothing is decided at a seam: candidates of the whole recording are thinned, joined and scored
+together, so that an event across a seam is found once. A part is written when its recording is done; a run that was
+killed goes on with the others, and ends with the same tables.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import polars as pl
+import torch
+
+from tymbal.annotations import make_events, write_events
+from tymbal.audio import AudioReader, find_recordings
+from tymbal.config import digest
+from tymbal.corpus.corpus import read_table, write_table
+from tymbal.detection.boxes import Boxes
+from tymbal.detection.detector import Detector, within
+from tymbal.detection.frames import Array, Unit, blocks, even_grid
+from tymbal.detection.inference import Finder, streamed
+from tymbal.encoders.contract import Encoder
+from tymbal.encoders.source import bind_rate
+from tymbal.encoders.windows import stream
+from tymbal.errors import DataError, InputPathError, NothingDoneError, SettingsError, UsageError
+from tymbal.jobs import (
+    Executor,
+    Progress,
+    Shard,
+    ShardOutcomes,
+    Worked,
+    make_executor,
+    only_writer,
+    plan_groups,
+    remove_temporaries,
+    run_job,
+    write_json,
+    write_through,
+)
+
+Channels = Literal["mix", "each"]
+SETTINGS, PARTS, RAVEN, TABLE = "detect.json", "parts", "raven", "detections"
+
+
+@dataclass(frozen=True)
+class Item:
+    """A recording to run over: its name in tables, where it lies, and what tells whether it has changed."""
+
+    name: str
+    path: str
+    size_bytes: int
+    mtime_ns: int
+
+    @classmethod
+    def of(cls, name: str, path: Path) -> Item:
+        """The item of a file that is there."""
+        found = path.stat()
+        return cls(name, str(path), found.st_size, found.st_mtime_ns)
+
+    def address(self) -> list[Any]:
+        """What decides its events; where it lies does not."""
+        return [self.name, self.size_bytes, self.mtime_ns]
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run found: an Events table, the recordings that failed (item, error, message), and how many were done."""
+
+    events: pl.DataFrame
+    failures: pl.DataFrame
+    recordings: int
+    resumed: int
+    audio_s: float
+
+
+def detect_sound(
+    detector: Detector, encoder: Encoder, path: Path, *, channel: int | None = None, threshold: float | None = None
+) -> tuple[Boxes, float]:
+    """Boxes in one channel of a recording (None: the mix), and its seconds; memory does not grow with its length."""
+    made = detector.provenance_
+    calibration, network = detector.calibration_, detector.network()
+    names = [name for name, _ in detector.layers_]
+    with AudioReader(path, channel=channel, sample_rate_hz=encoder.sample_rate or made.get("sample_rate_hz")) as reader:
+        bound = bind_rate(encoder, None, reader.sample_rate_hz)
+        specs = {spec.name: spec.grid for spec in bound.layers}
+        grid = even_grid({name: specs[name] for name in names})
+        duration_s = reader.samples / reader.sample_rate_hz
+
+        def units() -> Iterator[Unit]:
+            segments = stream(
+                bound,
+                reader.read,
+                reader.samples,
+                segment_s=float(made["segment_s"]),
+                margin_s=made["margin_s"],
+                layers=made["layers"],
+            )
+            for number, found in enumerate(segments):
+                own = [(_stored(found[name].values, made), found[name]) for name in names]
+                layers = [(values, each.grid.centers_s(len(values))) for values, each in own]
+                end_s = min((number + 1) * float(made["segment_s"]), duration_s)
+                yield Unit(number * float(made["segment_s"]), end_s, layers)
+
+        active = () if calibration.active is None else (calibration.active,)
+        finder = Finder(network, detector.config, grid, reader.sample_rate_hz / 2, active)
+        for piece in streamed(blocks(units(), grid), Finder.context(detector.config)):
+            finder.take(piece)
+    boxes = calibration.boxes(finder.candidates(calibration.active), detector.config.decoding)
+    boxes = within(boxes, duration_s)
+    return boxes.take(boxes.score >= (calibration.threshold if threshold is None else threshold)), duration_s
+
+
+def _stored(values: torch.Tensor, made: dict[str, Any]) -> Array:
+    """Frames as a store would have kept them: what the detector was fitted on."""
+    rows = values.reshape(len(values), -1).float().numpy()
+    if made["precision"] == "float16":
+        with np.errstate(over="ignore"):
+            rows = rows.astype("<f2").astype(np.float32)
+    if not np.isfinite(rows).all():
+        raise DataError(f"frames are not finite as {made['precision']}", where="encoder")
+    return np.asarray(rows, dtype=np.float32)
+
+
+class DetectWork:
+    """Detects in whole recordings; picklable, so that every worker process holds its own."""
+
+    def __init__(self, detector: Detector, encoder: Encoder, channels: Channels, threshold: float | None) -> None:
+        self._detector, self._encoder, self._channels, self._threshold = detector, encoder, channels, threshold
+
+    def prepare(self) -> None:
+        """One thread for torch: sums in several threads depend on how many there are."""
+        torch.set_num_threads(1)
+
+    def __call__(self, item: Item) -> Worked[pl.DataFrame]:
+        """The events of one recording, channel by channel."""
+        path = Path(item.path)
+        with AudioReader(path) as reader:
+            count, faults = reader.info.channels, tuple(reader.faults)
+            if not reader.samples:
+                raise DataError("holds no sample", where=item.name, mend="Record it again.")
+        chosen: list[int | None] = [None]
+        if count == 1 or self._channels == "each":
+            chosen = list(range(1, count + 1))
+        parts, audio_s = [], 0.0
+        for channel in chosen:
+            boxes, seconds = detect_sound(
+                self._detector, self._encoder, path, channel=channel, threshold=self._threshold
+            )
+            parts.append(self._detector.events(boxes, item.name, channel))
+            audio_s += seconds
+        return Worked(pl.concat(parts), audio_s, faults)
+
+
+def run_detector(
+    detector: Detector,
+    encoder: Encoder,
+    recordings: str | Path,
+    out: str | Path,
+    *,
+    channels: Channels = "mix",
+    threshold: float | None = None,
+    workers: int | None = 1,
+    executor: Executor | None = None,
+    progress: Progress | None = None,
+) -> RunResult:
+    """Detect in every recording of a folder (or in one file), and write the tables into the folder `out`.
+
+    `out` gets detections.parquet, detections.csv, failures.csv, and for every recording raven/RECORDING.selections.txt,
+    empty where nothing was found. Run it again after a stop: recordings that are done are not decoded again, failed
+    ones are tried again.
+
+    Parameters
+    ----------
+    encoder : the one that the detector was fitted to.
+    channels : "mix" detects in the mean of all channels, "each" in each by itself (a microphone per animal).
+    threshold : other than the one in the detector's file.
+    workers : processes (1: in this process; None: one per core).
+
+    Raises InputPathError for recordings that are not there, NothingDoneError where there is none or none could be
+    worked, DataError for another encoder, SettingsError where `out` holds a run with other settings.
+    """
+    if encoder.checksum != detector.encoder_checksum_:
+        raise DataError(
+            f"the detector was fitted to encoder {detector.encoder_checksum_}, this one is {encoder.checksum}",
+            where=encoder.name,
+            mend="Give the encoder that it was trained with: --encoder.",
+        )
+    if threshold is not None and not 0 <= threshold <= 1:
+        raise UsageError(f"threshold is {threshold}", parameter="threshold", allowed="0 to 1")
+    items, folder = _items(Path(recordings)), Path(out)
+    settings = {"detector": _identity(detector), "channels": channels, "threshold": threshold}
+    executor = executor or make_executor(workers)
+    with only_writer(folder):
+        _check_settings(folder, settings)
+        write_json(folder / SETTINGS, settings)
+        remove_temporaries(folder)
+        return _run(items, settings, folder, DetectWork(detector, encoder, channels, threshold), executor, progress)
+
+
+def _run(
+    items: list[Item],
+    settings: dict[str, Any],
+    folder: Path,
+    work: DetectWork,
+    executor: Executor,
+    progress: Progress | None,
+) -> RunResult:
+    plan = plan_groups("detect", [[each] for each in items], settings, address=Item.address)
+    failures: list[tuple[str, str, str]] = []
+
+    def save(shard: Shard[Any], outcomes: ShardOutcomes[pl.DataFrame]) -> None:
+        failures.extend((each.item, each.error, each.message) for each in outcomes.failures)
+        for outcome in outcomes.outcomes:
+            if outcome.worked is not None:
+                write_table(_part(folder, shard), outcome.worked.value)
+
+    threads = torch.get_num_threads()
+    try:
+        report = run_job(
+            plan,
+            work,
+            save,
+            is_done=lambda shard: _part(folder, shard).is_file(),
+            executor=executor,
+            progress=progress,
+        )
+    finally:
+        torch.set_num_threads(threads)
+    schema = {"item": pl.String, "error": pl.String, "message": pl.String}
+    failed = pl.DataFrame(failures, schema=schema, orient="row").sort("item")
+    if failed.height == len(items):
+        raise NothingDoneError(f"no recording could be worked: {failed['message'][0]}", where=folder)
+    events = _tables(folder, [shard for shard in plan.shards if _part(folder, shard).is_file()], failed)
+    return RunResult(events, failed, len(items) - failed.height, report.resumed, report.audio_s)
+
+
+def _items(recordings: Path) -> list[Item]:
+    if recordings.is_file():
+        return [Item.of(recordings.name, recordings)]
+    if not recordings.is_dir():
+        raise InputPathError("no such folder or recording", where=recordings, mend="Check the path.")
+    names, _ = find_recordings(recordings)
+    if not names:
+        raise NothingDoneError("no recording in this folder", where=recordings, mend="Give a folder with sound in it.")
+    return [Item.of(name, recordings / name) for name in names]
+
+
+def _identity(detector: Detector) -> str:
+    """What decides a detector's boxes, as one digest."""
+    tensors = {name: tensor.flatten().tolist() for name, tensor in sorted(detector.fitted_.tensors.items())}
+    return digest([tensors, detector.config, detector.calibration_, detector.labels_, detector.encoder_checksum_])
+
+
+def _check_settings(folder: Path, settings: dict[str, Any]) -> None:
+    try:
+        there = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return
+    told = [f"{name}: there {there.get(name)!r}, asked for {settings[name]!r}" for name in settings]
+    told = [line for line, name in zip(told, settings, strict=True) if there.get(name) != settings[name]]
+    if told:
+        raise SettingsError(
+            f"this folder holds detections made with other settings: {'; '.join(told)}",
+            where=folder,
+            mend="Detect into a new folder, or delete this one.",
+        )
+
+
+def _part(folder: Path, shard: Shard[Any]) -> Path:
+    return folder / PARTS / f"{shard.key}.parquet"
+
+
+def _tables(folder: Path, shards: list[Shard[Any]], failed: pl.DataFrame) -> pl.DataFrame:
+    """All tables out of the parts; every recording's own Raven table, with bounds where boxes have none."""
+    parts = []
+    for shard in shards:
+        item = shard.items[0]
+        events = read_table(_part(folder, shard))
+        parts.append(events)
+        nyquist = _nyquist_hz(Path(item.path)) if events.height else 0.0
+        full = events.with_columns(pl.col("low_hz").fill_null(0.0), pl.col("high_hz").fill_null(nyquist))
+        write_events(full, folder / RAVEN / f"{_safe(item.name)}.selections.txt", format="raven")
+    events = make_events(pl.concat(parts))
+    write_table(folder / f"{TABLE}.parquet", events)
+    write_through(folder / f"{TABLE}.csv", lambda file: events.write_csv(file))
+    write_through(folder / "failures.csv", lambda file: failed.write_csv(file))
+    return events
+
+
+def _nyquist_hz(path: Path) -> float:
+    with AudioReader(path) as reader:
+        return reader.info.sample_rate_hz / 2
+
+
+def _safe(name: str) -> str:
+    """A recording's path as one file name."""
+    return re.sub(r"[/\\]", "__", name)
