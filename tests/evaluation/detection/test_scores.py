@@ -14,7 +14,14 @@ from tests.evaluation.detection.cases import DURATION_S, events, scene
 from tymbal.annotations import whole_coverage
 from tymbal.corpus import index
 from tymbal.errors import CorpusError, DataError
-from tymbal.evaluation.detection import DetectionScores, DetectionSettings, score_against_corpus, score_detections
+from tymbal.evaluation.detection import (
+    DetectionScores,
+    DetectionSettings,
+    paired_detection_difference,
+    problem_against_corpus,
+    score_against_corpus,
+    score_detections,
+)
 from tymbal.evaluation.detection.scores import HEAD, default_metrics
 
 NAMES = [f"r{number}" for number in range(9)]
@@ -152,5 +159,14 @@ def test_against_a_corpus_units_come_from_its_columns(data: Callable[[str], Path
     assert (f1.unit_name, f1.units) == ("individual", 8)
     assert f1.value > 0.99
     assert found.provenance["corpus"] == str(corpus.path)
+    settings = DetectionSettings(class_agnostic=True)
+    sides = [
+        problem_against_corpus(corpus, side, by="individual", settings=settings)
+        for side in (predictions, predictions.gather_every(2))
+    ]
+    gap = paired_detection_difference("f1@0.5", *sides)
+    assert gap.value == pytest.approx(f1.value - 2 / 3, abs=0.01)
+    assert gap.low is not None
+    assert gap.low > 0
     with pytest.raises(DataError, match=r"1 recordings are not in the corpus, the first is 'x.wav'"):
         score_against_corpus(corpus, predictions, recordings=["x.wav"])

@@ -17,7 +17,12 @@ from tymbal.evaluation.detection.outcomes import Outcomes, judge
 from tymbal.evaluation.detection.problem import DetectionProblem, DetectionSettings, make_detection_problem
 from tymbal.evaluation.detection.psds import PSDS1, PSDS2, PsdsSettings
 from tymbal.evaluation.detection.ranking import average_precision
-from tymbal.evaluation.detection.scores import DetectionScores, score_against_corpus, score_detections
+from tymbal.evaluation.detection.scores import (
+    DetectionScores,
+    problem_against_corpus,
+    score_against_corpus,
+    score_detections,
+)
 from tymbal.evaluation.detection.snr import measure_snr
 
 __all__ = [
@@ -51,6 +56,7 @@ __all__ = [
     "paired_detection_difference",
     "pairwise_iou",
     "poisson_rate",
+    "problem_against_corpus",
     "score_against_corpus",
     "score_detections",
     "score_fewshot",

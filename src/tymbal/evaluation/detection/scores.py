@@ -212,6 +212,48 @@ def score_against_corpus(
     references : in place of the corpus' Events, say with another label column.
     by_snr : measure the SNR of references that have no `snr_db` on the recordings (`measure_snr`), for recall by it.
     """
+    chosen = _of_corpus(corpus, recordings, by)
+    truth = (corpus.events if references is None else references).filter(
+        pl.col("recording").is_in(list(chosen["units"]))
+    )
+    if by_snr and "snr_db" not in truth.columns:
+        truth = truth.with_columns(pl.Series("snr_db", measure_snr(corpus, truth)[0]).fill_nan(None))
+    return score_detections(
+        predictions,
+        truth,
+        corpus.coverage,
+        **chosen,
+        unit_name=by,
+        settings=settings,
+        metrics=metrics,
+        oracle=oracle,
+        provenance={"corpus": str(corpus.path), **(provenance or {})},
+        seed=seed,
+    )
+
+
+def problem_against_corpus(
+    corpus: Corpus,
+    predictions: pl.DataFrame,
+    *,
+    recordings: Sequence[str] | None = None,
+    by: str = "recording",
+    references: pl.DataFrame | None = None,
+    settings: DetectionSettings | None = None,
+) -> DetectionProblem:
+    """What `score_against_corpus` judges, for single metrics and for `paired_detection_difference` of two detectors."""
+    return make_detection_problem(
+        predictions,
+        corpus.events if references is None else references,
+        corpus.coverage,
+        **_of_corpus(corpus, recordings, by),
+        unit_name=by,
+        settings=settings,
+    )
+
+
+def _of_corpus(corpus: Corpus, recordings: Sequence[str] | None, by: str) -> dict[str, Any]:
+    """Units and durations (s) of some recordings of a corpus, or all."""
     table = corpus.recordings
     if recordings is not None:
         unknown = sorted(set(recordings) - set(table["recording"].to_list()))
@@ -223,22 +265,10 @@ def score_against_corpus(
             )
         table = table.filter(pl.col("recording").is_in(list(recordings)))
     names = table["recording"].to_list()
-    truth = (corpus.events if references is None else references).filter(pl.col("recording").is_in(names))
-    if by_snr and "snr_db" not in truth.columns:
-        truth = truth.with_columns(pl.Series("snr_db", measure_snr(corpus, truth)[0]).fill_nan(None))
-    return score_detections(
-        predictions,
-        truth,
-        corpus.coverage,
-        units=dict(zip(names, group_keys(table, by), strict=True)),
-        unit_name=by,
-        durations=dict(zip(names, table["duration_s"].to_list(), strict=True)),
-        settings=settings,
-        metrics=metrics,
-        oracle=oracle,
-        provenance={"corpus": str(corpus.path), **(provenance or {})},
-        seed=seed,
-    )
+    return {
+        "units": dict(zip(names, group_keys(table, by), strict=True)),
+        "durations": dict(zip(names, table["duration_s"].to_list(), strict=True)),
+    }
 
 
 def _estimates(
