@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from tymbal.annotations import RecordingIndex, combine, read_events
-from tymbal.audio import find_recordings, probe
+from tymbal.audio import AUDIO_EXTENSIONS, find_recordings, probe
 from tymbal.errors import AnnotationError, AudioError, DataError, Fault, NothingDoneError, TymbalError
 from tymbal.fewshot.plan import Target
 from tymbal.fewshot.prompt import Prompt, make_prompts, summed
@@ -69,7 +69,7 @@ def ask(
     except DataError as error:
         if error.where != "examples":
             raise
-        mend = "; ".join(fault.message for fault in summed(faults)) if faults else error.mend
+        mend = "; ".join([*([error.mend] if error.mend else []), *(fault.message for fault in summed(faults))])
         raise DataError(error.what, where=examples, allowed=error.allowed, mend=mend) from error
     return Asked(prompts, tuple(targets), (*summed(faults), *odd))
 
@@ -115,7 +115,7 @@ class _Places:
 
     def __init__(self, targets: Sequence[Path], table: Path, sounds: Path | None) -> None:
         self._targets = [path.as_posix() for path in targets]
-        self._folders = [sounds] if sounds is not None else [table.parent]
+        self._beside, self._sounds = table.parent, sounds
         self._indices: list[RecordingIndex] | None = None
 
     def find(self, name: str, source: Path) -> list[str]:
@@ -125,10 +125,12 @@ class _Places:
                 return [direct.as_posix()]
         if self._indices is None:
             self._indices = [RecordingIndex(self._targets)]
-            for folder in self._folders:
-                if folder.is_dir():
-                    below = [(folder / each).as_posix() for each in find_recordings(folder)[0]]
-                    self._indices.append(RecordingIndex(below))
+            if self._sounds is not None:
+                below = find_recordings(self._sounds)[0]
+                self._indices.append(RecordingIndex([(self._sounds / each).as_posix() for each in below]))
+            elif self._beside.is_dir():  # this folder alone: what lies below it may be a whole disk
+                near = sorted(each for each in self._beside.iterdir() if each.suffix.lower() in AUDIO_EXTENSIONS)
+                self._indices.append(RecordingIndex([each.as_posix() for each in near]))
         for index in self._indices:
             found = index.find(name)
             if found:
