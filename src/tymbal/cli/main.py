@@ -26,6 +26,7 @@ VERBS = {  # verb -> the module with the function of that name; loaded when it i
     "embed": "Run an encoder over a corpus into a feature store.",
     "probe": "Fit and evaluate probes on a feature store.",
     "finetune": "Train an encoder together with a head on labelled events, and test both.",
+    "detect": "Train a detector of boxes around sounds, run it over recordings, measure it.",
     "diagnose": "Say where a probe's errors come from, what leaks, and what shuffled labels would give.",
     "synth": "Make scenes with known truth, as a corpus or pictures.",
     "pretrain": "Train an encoder by a recipe, from stores of pictures.",
