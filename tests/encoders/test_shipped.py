@@ -72,5 +72,5 @@ def test_it_takes_any_rate_and_tells_sounds_apart(known: KnownCheckpoint, rate_h
 def test_its_card_says_what_it_was_trained_on_and_how_it_does(known: KnownCheckpoint) -> None:
     card = (SHIPPED / known.file / "README.md").read_text(encoding="utf-8")
     assert "not stated" not in card
-    for word in ("soundscape_24h", "CPU minutes", "spectral"):
+    for word in ("soundscape_24h", "CPU minutes", "zebra finches", "28 sessions", "spectral"):
         assert word in card
