@@ -56,6 +56,7 @@ if wanted objectives; then
     (cd runs && "$PYTHON" "$HERE/tables.py" losses $OBJECTIVES)
     "$PYTHON" "$HERE/tables.py" spread $(for recipe in $OBJECTIVES; do echo runs/$recipe; done)
     "$PYTHON" "$HERE/tables.py" sweep objectives untrained
+    "$PYTHON" "$HERE/tables.py" last objectives untrained
 fi
 
 if wanted cnn; then
@@ -65,6 +66,7 @@ if wanted cnn; then
     tymbal sweep cnn.toml -o cnn --no-audit --workers 1 --quiet
     (cd runs && "$PYTHON" "$HERE/tables.py" losses $(for recipe in $OBJECTIVES; do echo cnn_$recipe; done))
     "$PYTHON" "$HERE/tables.py" sweep cnn untrained
+    "$PYTHON" "$HERE/tables.py" last cnn untrained
 fi
 
 if [ "$PART" = songs ]; then # left out of `all`
@@ -81,6 +83,7 @@ if wanted stages; then
     tymbal sweep stages.toml -o stages --no-audit --workers 1 --quiet
     (cd runs && "$PYTHON" "$HERE/tables.py" losses ssl_animal ssl_mixed start_animal start_mixed post_animal post_mixed)
     "$PYTHON" "$HERE/tables.py" sweep stages untrained
+    "$PYTHON" "$HERE/tables.py" last stages untrained
 fi
 
 if wanted layers; then

@@ -1,4 +1,4 @@
-"""Tables of docs/studies/pretraining.md: python tables.py losses RUN... | spread RUN... | sweep FOLDER [AGAINST]"""
+"""Tables of docs/studies/pretraining.md: python tables.py losses RUN... | spread RUN... | sweep|last FOLDER AGAINST"""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import torch
 
 from tymbal.encoders import load_encoder
 from tymbal.encoders.pictures import PictureEncoder
 from tymbal.encoders.source import open_encoder
+from tymbal.evaluation import holm, paired_difference
 from tymbal.pretraining import Crops, SourceConfig, open_source
 from tymbal.pretraining.objectives.contract import flat, masked_mean
+from tymbal.probes.sweep.places import file_name
 from tymbal.probes.sweep.words import number, p_value
 
 
@@ -65,6 +68,39 @@ def sweep(folder: str, against: str | None = None) -> None:
             row(name, f"{task['units']} × {task['unit_name']}", encoder, *cells, *more)
 
 
+def scored(folder: str, task: str, encoder: str, probe: str) -> pl.DataFrame:
+    """What one probe predicted, in the order of the examples."""
+    table = pl.read_parquet(Path(folder) / "studies" / file_name(task) / file_name(encoder) / "predictions.parquet")
+    return table.filter(pl.col("probe") == probe).sort("event_id")
+
+
+def last(folder: str, against: str) -> None:
+    """The last layer of every encoder less that of encoder `against`: paired, p by Holm's method within the task."""
+    results = json.loads((Path(folder) / "results.json").read_text(encoding="utf-8"))
+    for name in results["order"]["tasks"]:
+        base = scored(folder, name, against, "ridge-last")
+        others = [encoder for encoder in results["order"]["encoders"] if encoder != against]
+        found = []
+        for encoder in others:
+            own = scored(folder, name, encoder, "ridge-last")
+            assert own["event_id"].equals(base["event_id"])
+            sides = own["predicted"].to_list(), base["predicted"].to_list()
+            unit_name = results["tasks"][name]["unit_name"]
+            found.append(
+                paired_difference(
+                    results["metric"],
+                    own["reference"].to_list(),
+                    *sides,
+                    groups=own["unit"].to_list(),
+                    unit_name=unit_name,
+                )
+            )
+        for encoder, each, p in zip(others, found, holm([each.p or 1.0 for each in found]), strict=True):
+            row(
+                name, encoder, f"{number({'value': each.value, 'low': each.low, 'high': each.high}, '+')}, {p_value(p)}"
+            )
+
+
 def spread(runs: Sequence[str]) -> None:
     """Whether a run collapsed: how clips lie apart in the last layer's mean over time, for 256 crops of 2 s.
 
@@ -105,6 +141,8 @@ def spread(runs: Sequence[str]) -> None:
 if __name__ == "__main__":
     if sys.argv[1] == "losses":
         losses(sys.argv[2:])
+    elif sys.argv[1] == "last":
+        last(*sys.argv[2:])
     elif sys.argv[1] == "spread":
         spread(sys.argv[2:])
     else:
