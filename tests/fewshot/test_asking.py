@@ -47,3 +47,12 @@ def test_every_fault_is_told_where_no_example_is_left(folder: Path, tmp_path: Pa
     rows = ("day1/x.wav,7,8,a,1", "nope.wav,1,2,a,1")
     with pytest.raises(DataError, match=r"lies outside the recording, which is 2\.000 s long.*'nope\.wav' is no recor"):
         ask([folder], table(tmp_path / "t.csv", *rows))
+
+
+def test_unknown_rows_of_a_dcase_table_are_neither_examples_nor_counter_examples(folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    rows = ("day1/x.wav,0.1,0.2,POS", "day1/x.wav,0.5,0.8,UNK", "day1/x.wav,1.0,1.2,POS")
+    path.write_text("Audiofilename,Starttime,Endtime,Q\n" + "\n".join(rows) + "\n")
+    (prompt,) = ask([folder], path).prompts
+    assert [(shot.onset_s, shot.offset_s) for shot in prompt.unknown] == [(0.5, 0.8)]
+    assert len(prompt.shots) == 2

@@ -54,6 +54,7 @@ def ask(
     table = read_events(examples, label_column=label_column)
     faults += [fault for fault in table.faults if fault.code not in ("zero_length", "reversed", "no_length")]
     events = places.resolved(table.events, examples, faults)
+    coverage = places.resolved(table.coverage, examples, []) if table.coverage.height else None
     marks = places.resolved(_marked(marked), marked, faults) if marked is not None else None
     durations = _durations([events, *([marks] if marks is not None else [])], faults)
     events = events.filter(pl.col("recording").is_in(list(durations)))
@@ -65,7 +66,7 @@ def ask(
             pl.lit(None, dtype=pl.Int32).alias("channel")
         )
     try:
-        prompts, odd = make_prompts(events, durations, labels=labels, shots=shots, marked=marks)
+        prompts, odd = make_prompts(events, durations, labels=labels, shots=shots, marked=marks, coverage=coverage)
     except DataError as error:
         if error.where != "examples":
             raise

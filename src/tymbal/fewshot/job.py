@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections import defaultdict
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ import polars as pl
 
 from tymbal.annotations import make_events, write_events
 from tymbal.audio import probe
-from tymbal.errors import Fault
+from tymbal.errors import Fault, UsageError
 from tymbal.fewshot.finder import LEAST, Detection, Finder
 from tymbal.fewshot.plan import Part, Target, plan_find
 from tymbal.jobs import (
@@ -51,8 +52,6 @@ class FindWork:
         finder = self.finders[part.label]
         found = finder.scan(part.path, part.channel, part.first, part.stop, self.least)
         info = probe(part.path)
-        frames = finder.scale.hop / finder.scale.sample_rate_hz
-        del frames
         return Worked(found, info.duration_s, info.faults)
 
 
@@ -81,8 +80,10 @@ def find_all(
 
     `out` gets events.parquet, events.csv, one Raven table per recording below tables/, and failures.csv. Finished
     parts of recordings lie in parts/: the same call goes on after a stop, and ends with the same bytes as one that
-    was never stopped. Files that cannot be read are listed, the rest goes on.
+    was never stopped. Files that cannot be read are listed, the rest goes on. Raises UsageError where somebody marked
+    rows of the tables in `out`: they would be written over.
     """
+    _refuse_marked(out)
     identity = {"finders": [finder.digest for finder in finders], "least": least}
     with only_writer(out):
         remove_temporaries(out)
@@ -112,6 +113,23 @@ def find_all(
         failures = (*failed, *_once(broken.values()))
         _write(out, merged.events, merged.searched, failures)
         return Found(merged.events, len(merged.searched), failures, merged.faults, report, audio_s)
+
+
+def _refuse_marked(out: Path) -> None:
+    """Marks are hours of listening, and no run brings them back."""
+    for table in (out / "events.csv", *sorted((out / TABLES).rglob("*.selections.txt"))):
+        if table.is_file() and _has_marks(table):
+            raise UsageError(
+                "rows of this table are marked, and would be written over",
+                where=table,
+                mend="Choose another folder (-o FOLDER); to go on from the marks: --marked, with this table or its folder.",
+            )
+
+
+def _has_marks(table: Path) -> bool:
+    with table.open(encoding="utf-8", errors="replace", newline="") as file:
+        rows = csv.DictReader(file, delimiter="," if table.suffix == ".csv" else "\t")
+        return any((row.get(MARK) or "").strip() for row in rows)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
+from tymbal.annotations.coverage import complement, merge_intervals
 from tymbal.errors import DataError, Fault, UsageError
 
 UNKNOWN = ("unk", "unknown")  # labels and certainties of rows that are neither examples nor counter-examples
@@ -56,6 +57,7 @@ def make_prompts(
     labels: Sequence[str] = (),
     shots: int | None = None,
     marked: pl.DataFrame | None = None,
+    coverage: pl.DataFrame | None = None,
 ) -> tuple[tuple[Prompt, ...], tuple[Fault, ...]]:
     """One prompt per label of a table of examples.
 
@@ -68,6 +70,8 @@ def make_prompts(
     shots : take the first so many of each label, in the order of recording and onset; later rows become unknown.
     marked : detections that someone went through, their mark in a column `mark` (right or wrong, yes or no, POS or
         NEG, 1 or 0). Right ones become examples, wrong ones counter-examples, unmarked rows nothing.
+    coverage : what was listened to, by the COVERAGE schema; what it leaves out of a recording it names is unknown
+        (the UNK rows of DCASE tables come as such holes).
 
     Returns
     -------
@@ -95,6 +99,10 @@ def make_prompts(
         )
     marks = _marks(marked, durations, faults) if marked is not None else []
     prompts = tuple(_prompt(label, rows, marks, shots, faults) for label in wanted)
+    if coverage is not None:
+        prompts = tuple(
+            replace(each, unknown=(*each.unknown, *_holes(coverage, each.label, durations))) for each in prompts
+        )
     return prompts, summed(faults)
 
 
@@ -207,6 +215,21 @@ def _prompt(
     return Prompt(label, tuple(own), tuple(others), tuple(unknown))
 
 
+def _holes(coverage: pl.DataFrame, label: str, durations: Mapping[str, float]) -> list[Shot]:
+    """What nobody listened to for `label`, in recordings that the coverage names."""
+    heard: dict[str, list[tuple[float, float]]] = {}
+    for row in coverage.iter_rows(named=True):
+        path = str(row["recording"])
+        if path in durations and (row["labels"] is None or label in row["labels"]):
+            end = durations[path] if row["end_s"] is None else float(row["end_s"])
+            heard.setdefault(path, []).append((float(row["start_s"] or 0.0), end))
+    return [
+        Shot(path, None, float(start), float(end))
+        for path, spans in sorted(heard.items())
+        for start, end in complement(merge_intervals(spans), 0.0, durations[path]).tolist()
+    ]
+
+
 def _without_twins(shots: Sequence[Shot], label: str, faults: list[Fault]) -> list[Shot]:
     """The shots without those that are another one written twice; overlapping ones stay and are told."""
     kept: list[Shot] = []
@@ -232,12 +255,3 @@ def _overlap_s(one: Shot, other: Shot) -> float:
     if one.recording != other.recording or one.channel != other.channel:
         return 0.0
     return max(0.0, min(one.offset_s, other.offset_s) - max(one.onset_s, other.onset_s))
-
-
-def moved(prompt: Prompt, paths: Mapping[str, str]) -> Prompt:
-    """The same prompt with recordings under other names."""
-
-    def each(shots: tuple[Shot, ...]) -> tuple[Shot, ...]:
-        return tuple(replace(shot, recording=paths.get(shot.recording, shot.recording)) for shot in shots)
-
-    return replace(prompt, shots=each(prompt.shots), negatives=each(prompt.negatives), unknown=each(prompt.unknown))

@@ -98,7 +98,7 @@ def patches(pixels: Pixels, frames: Frames, offsets: Frames) -> Floats:
     at = frames[:, None] + offsets[None, :]
     inside = (at >= 0) & (at < len(pixels))
     found = pixels[np.clip(at, 0, len(pixels) - 1)] * inside[:, :, None]
-    return np.asarray(found.reshape(len(frames), -1), dtype=np.float64)
+    return np.asarray(found.reshape(len(frames), len(offsets) * pixels.shape[1]), dtype=np.float64)
 
 
 @dataclass(frozen=True)
