@@ -89,6 +89,36 @@ def test_marks_make_a_second_round(sounds: Path, tmp_path: Path, capsys: pytest.
     assert told["finders"][0]["shots"] == 6
 
 
+@pytest.mark.parametrize("table", ["events.csv", "tables/b/c.wav.selections.txt"])
+def test_marks_are_never_written_over(
+    sounds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], table: str
+) -> None:
+    run(sounds, tmp_path / "out", "--no-report")
+    path = tmp_path / "out" / table
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([lines[0], lines[1] + "right", *lines[2:]]) + "\n")
+    kept = path.read_bytes()
+    assert run(sounds, tmp_path / "out", "--no-report") == 2
+    assert "would be written over" in capsys.readouterr().err
+    assert path.read_bytes() == kept
+
+
+@pytest.mark.parametrize("score", ["nan", "2", "-0.1"])
+def test_a_score_that_none_can_have_is_refused(
+    sounds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], score: str
+) -> None:
+    assert run(sounds, tmp_path / "out", "--no-report", f"--score={score}") == 2
+    assert "--score is" in capsys.readouterr().err
+
+
+def test_an_example_as_long_as_its_recording(sounds: Path, tmp_path: Path) -> None:
+    table = tmp_path / "whole.csv"
+    table.write_text("recording,onset_s,offset_s,label\nc.wav,0,6,all of it\n")
+    asked = ["find", str(sounds / "b" / "c.wav"), "--examples", str(table), "-o", str(tmp_path / "out")]
+    assert main([*asked, "--no-report", "--quiet", "--workers", "1"]) == 0
+    assert pl.read_parquet(tmp_path / "out" / "events.parquet").height == 1
+
+
 def test_support_from_another_recording(sounds: Path, tmp_path: Path) -> None:
     table = str(tmp_path / "examples.txt")
     query = str(sounds / "b" / "c.wav")

@@ -20,6 +20,7 @@ from tymbal.cli.common import (
     say_json,
     say_table,
 )
+from tymbal.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -100,6 +101,8 @@ def find(
     options = asdict(wanted)
     names = default_finders(wanted.encoder) if wanted.finders == "default" else tuple(wanted.finders.split(","))
     check_finders(names)
+    if not 0 <= wanted.score <= 1:
+        raise UsageError(f"score is {wanted.score}", parameter="score", allowed="0 to 1")
     keys = ("labels", "shots", "marked", "sounds", "label_column")
     asked = ask(recordings, examples, **dict(zip(keys, list(options.values())[:5], strict=True)))
     for fault in asked.faults if not quiet else ():

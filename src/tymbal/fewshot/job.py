@@ -122,7 +122,7 @@ def _refuse_marked(out: Path) -> None:
             raise UsageError(
                 "rows of this table are marked, and would be written over",
                 where=table,
-                mend="Choose another folder (-o FOLDER); to go on from the marks: --marked, with this table or its folder.",
+                mend="Choose another folder (-o FOLDER); to go on from the marks: --marked with this table.",
             )
 
 
