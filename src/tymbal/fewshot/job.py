@@ -16,6 +16,7 @@ from tymbal.annotations import make_events, write_events
 from tymbal.audio import probe
 from tymbal.errors import Fault, UsageError
 from tymbal.fewshot.finder import LEAST, Detection, Finder
+from tymbal.fewshot.picture import block_count, frames_of
 from tymbal.fewshot.plan import Part, Target, plan_find
 from tymbal.jobs import (
     Failure,
@@ -52,7 +53,9 @@ class FindWork:
         finder = self.finders[part.label]
         found = finder.scan(part.path, part.channel, part.first, part.stop, self.least)
         info = probe(part.path)
-        return Worked(found, info.duration_s, info.faults)
+        samples = -(-info.samples * finder.scale.sample_rate_hz // info.sample_rate_hz)
+        share = (part.stop - part.first) / max(1, block_count(frames_of(samples, finder.scale)))
+        return Worked(found, share * info.duration_s, info.faults)
 
 
 @dataclass(frozen=True)
