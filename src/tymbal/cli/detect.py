@@ -155,7 +155,8 @@ def _train(source: Path, out: Path, training: Training, workers: int | None, qui
     for note in opened.notes if not quiet else ():
         say(f"note: {training.encoder}: {note}")
     where = training.store or out.with_name(f"{out.name}.store")
-    store = embed(corpus, opened.encoder, where, workers=workers, progress=make_progress(quiet=quiet), margin_s=None)
+    layers = "all" if config.layers == "finest" else config.layers  # which are the finest is known per rate only
+    store = embed(corpus, opened.encoder, where, workers=workers, progress=make_progress(quiet=quiet), layers=layers)
     detector = Detector(config).fit(
         store,
         corpus,
