@@ -20,6 +20,7 @@ AnyScale = Scale | EncodedScale
 BLOCK_FRAMES = 12_000  # of one block; its floor is that of so long a stretch
 SPECTRA = 512  # spectra at once
 FLOOR = 0.5  # the quantile of a band over a block that counts as its floor
+FLOOR_FRAMES = 3000  # the floor is taken of about so many frames, evenly through the block
 SILENCE = 1e-12  # power below which nothing is heard
 
 
@@ -70,7 +71,7 @@ def levelled(power: Pixels) -> Pixels:
     Below the floor there is little to see (the least is -1), unlike decibels, whose dips in noise are as deep as
     faint calls are high.
     """
-    floor = np.quantile(power, FLOOR, axis=0).astype(np.float32)
+    floor = np.quantile(power[:: max(1, len(power) // FLOOR_FRAMES)], FLOOR, axis=0).astype(np.float32)
     floor = np.maximum(floor, np.float32(SILENCE))
     return np.asarray(np.log2(1 + power / floor) - 1, dtype=np.float32)
 
