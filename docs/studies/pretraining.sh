@@ -83,7 +83,9 @@ if wanted stages; then
     tymbal sweep stages.toml -o stages --no-audit --workers 1 --quiet
     (cd runs && "$PYTHON" "$HERE/tables.py" losses ssl_animal ssl_mixed start_animal start_mixed post_animal post_mixed)
     "$PYTHON" "$HERE/tables.py" sweep stages untrained
-    "$PYTHON" "$HERE/tables.py" last stages untrained
+    for against in untrained "SSL, animals" "SSL, animals and general" "SSL + post-training, animals"; do
+        "$PYTHON" "$HERE/tables.py" last stages "$against"
+    done
 fi
 
 if wanted layers; then

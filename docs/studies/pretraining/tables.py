@@ -63,7 +63,11 @@ def sweep(folder: str, against: str | None = None) -> None:
                 continue
             found = task["encoders"][encoder]
             by_layers = found["families"]["ridge"]["by_layers"]
-            cells = [number(by_layers["last"]), number(by_layers["all"]), number(found["picked"])]
+            cells = [
+                number(by_layers["last"]),
+                number(by_layers.get("all", by_layers["last"])),
+                number(found["picked"]),
+            ]
             more = [gap(task, encoder, against) if encoder != against else ""] if against else []
             row(name, f"{task['units']} × {task['unit_name']}", encoder, *cells, *more)
 
