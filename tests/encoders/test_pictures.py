@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tymbal.encoders import create_encoder
-from tymbal.encoders.melcnn import MelCnn
+from tymbal.encoders.melcnn import MelCnn, MelCnnConfig
 from tymbal.encoders.meltransformer import MelTransformer
 from tymbal.encoders.pictures import Picture, PictureConfig, picture_filters
 from tymbal.errors import ConfigError
@@ -92,6 +92,19 @@ def test_what_stands_in_hidden_frames_of_a_picture_changes_nothing(kind: type[Me
     for first, second in zip(encoder.look(picture, real).values(), encoder.look(other, real).values(), strict=True):
         assert torch.equal(first.values, second.values)
         assert torch.equal(first.mask, second.mask)
+
+
+@pytest.mark.parametrize("channels", [(4, 4, 4, 4), (16, 8, 8, 8)])
+def test_few_channels_do_not_kill_the_process_that_trains_them(channels: tuple[int, ...]) -> None:
+    """Torch writes beyond its memory in gradients of strided 1×1 convolutions of few channels that stand last."""
+    network = MelCnn(MelCnnConfig(channels=channels, blocks=1))
+    seen: list[bool] = []
+    for block in network.blocks:
+        block.register_forward_pre_hook(
+            lambda module, given: seen.append(given[0].is_contiguous(memory_format=torch.channels_last))
+        )
+    network.look(torch.zeros(2, 50, 96), torch.ones(2, 50, dtype=torch.bool))
+    assert seen == [False] * 4
 
 
 def test_parameters_fit_in_ten_megabytes() -> None:

@@ -150,6 +150,11 @@ def test_a_batch_of_one_is_refused_where_clips_are_normalised_together(
     pretrain(recipe("autoencoding", crops=crops, training=training), tmp_path / "run", base=pictures)
 
 
+def test_crops_that_no_memory_holds_are_refused(pictures: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"crop_s is 1000000000.0 .*3600 at most"):
+        pretrain(recipe(crop_s=1e9), tmp_path / "run", base=pictures)
+
+
 def test_two_runs_never_write_into_one_folder(pictures: Path, tmp_path: Path) -> None:
     with only_writer(tmp_path / "run"), pytest.raises(UsageError, match="another process"):
         pretrain(recipe(), tmp_path / "run", base=pictures)

@@ -50,7 +50,7 @@ class Recipe:
     def _ranges(self) -> Iterator[tuple[str, bool, str]]:
         yield "sources", len(self.sources) > 0, "one or more"
         yield "sources", all(each.kind for each in self.sources), "store or plan, one of the two, in each"
-        yield "crop_s", 0 < self.crop_s < float("inf"), "seconds above 0"
+        yield "crop_s", 0 < self.crop_s <= 3600, "seconds above 0, 3600 at most"
         yield "crops", self.crops >= 1, "1 or more"
         yield "head_epochs", self.head_epochs >= 0, "0 or more"
         own = self.encoder.endswith(".safetensors")

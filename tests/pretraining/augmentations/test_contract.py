@@ -130,3 +130,9 @@ def test_any_picture_silence_and_clips_of_a_frame_are_taken(
         found = create_augmentation(name, config)(PictureBatch(pictures, real))
         assert bool(torch.isfinite(found.pictures).all()), name
         assert bool(found.real[:3].any(1).all()), name
+
+
+@pytest.mark.parametrize("table", [{}, {"name": ["noise"]}, {"name": 3}, {"name": "noise", "picture": 3}])
+def test_a_table_that_cannot_be_is_told_by_its_number(table: dict[str, object]) -> None:
+    with pytest.raises(ConfigError, match="table 2"):
+        create_augmentations([{"name": "noise"}, table], CONFIG)

@@ -47,10 +47,14 @@ def create_augmentation(
 def create_augmentations(tables: Sequence[Mapping[str, Any]], picture: PictureConfig) -> tuple[Augmentation, ...]:
     """The recipe's [[augmentations]], each a table of name, probability and its own fields, in their order."""
     for number, table in enumerate(tables, 1):
-        if "name" not in table:
+        if not isinstance(table.get("name"), str):
             raise ConfigError(
                 f"table {number} has no name",
                 where="augmentations",
                 allowed=f"name = one of {', '.join(AUGMENTATIONS)}",
+            )
+        if "picture" in table:
+            raise ConfigError(
+                f"table {number}: unknown field 'picture'", where="augmentations", mend="Delete the line."
             )
     return tuple(create_augmentation(**{**table, "picture": picture}) for table in tables)
