@@ -26,7 +26,7 @@ SOFT = 0.12  # of the way from threshold to the examples: how sharply a threshol
 LEVEL = 2.0  # log odds of the score of a median example left out: 0.88
 SINGLE = 0.55  # way from a median false box to the example's own score, where there is one example alone
 LEAST_WAY = 0.4  # of the way from sound at random to examples left out: no threshold lies lower
-FALSE_WEIGHT = 2.0  # of a false box in F1: there is far more other sound than the support shows
+FALSE_WEIGHT = 2.0  # of a false box of a fusion in F1: there is far more other sound than the support shows
 FALSE_COST = 0.02  # of a false box for each example, besides
 FUSION_LOSS = 0.2  # of F1 on so few examples is chance: a fusion is kept unless a finder does better by more
 SHARPNESS = 2.0  # of the weights of a fusion: F1 to this power
@@ -165,8 +165,11 @@ class Sample:
     ground: float
 
 
-def calibrated(samples: Sequence[Sample]) -> Calibration:
-    """The threshold at which the softened F1 over all folds is greatest; in the middle where several are."""
+def calibrated(samples: Sequence[Sample], false_weight: float = 1.0) -> Calibration:
+    """The threshold at which the softened F1 over all folds is greatest; in the middle where several are.
+
+    false_weight : how many false boxes a false box counts as.
+    """
     found = np.array([each for sample in samples for each in sample.found])
     false = np.array([each for sample in samples for each in sample.false])
     heard = found[np.isfinite(found)]
@@ -183,7 +186,7 @@ def calibrated(samples: Sequence[Sample]) -> Calibration:
     tried = np.linspace(low + LEAST_WAY * width, middle + max(0.25 * width, float(false.max(initial=low)) - low), 161)
     soft = SOFT * width
     hits = _rise(heard[None, :], tried, soft).sum(axis=1)
-    wrong = FALSE_WEIGHT * _rise(false[None, :], tried, soft).sum(axis=1) / len(samples)
+    wrong = false_weight * _rise(false[None, :], tried, soft).sum(axis=1) / len(samples)
     f1 = hits / (hits + 0.5 * (wrong + len(found) - hits))
     worth = f1 - FALSE_COST * wrong / len(found)  # where nothing separates them, rather few boxes than all
     at = worth >= float(worth.max()) - 1e-9
@@ -300,7 +303,7 @@ def _fused(
         everything = [np.ones(len(boxes.starts), bool) for boxes in fold.boxes]
         ground = float(weighted(fold.ground[None, :], single, weights)[0])
         samples.append(held_out(support, fold, heights, everything, ground))
-    return calibrated(samples)
+    return calibrated(samples, FALSE_WEIGHT)
 
 
 def pick(found: Sequence[Choice]) -> Choice:
