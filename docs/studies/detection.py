@@ -1,6 +1,6 @@
 """Zebra finch song by held-out bird: energy gate, segments, forward alone, forward with reverse, on one set of frames.
 
-Run: docs/studies/detection.sh WORK        Called there with CORPUS STORE FOLDER FOLDS; goes on where it stopped.
+Run: docs/studies/detection.sh WORK    Called there with CORPUS STORE FOLDER FOLDS WIDTH EPOCHS; goes on after a stop.
 
 Every bird is in one fold; a fold's birds are never trained on, tuned on or calibrated on. "forward" and "both" are one
 network with two heads, read with and without the reverse head, each calibrated by itself on birds held out of training.
@@ -36,8 +36,8 @@ LAYERS = ("log_mel",)
 CONFIG = DetectorConfig(
     layers=LAYERS,
     classes=False,
-    network=NetworkConfig(width=32),
-    training=replace(TRAINING, epochs=20, patience=None),
+    network=NetworkConfig(width=int(sys.argv[5])),
+    training=replace(TRAINING, epochs=int(sys.argv[6]), patience=None),
 )
 METRICS = ("f1@0.5", "f1@0.8")
 
