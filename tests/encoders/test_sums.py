@@ -40,3 +40,9 @@ def test_a_changed_byte_a_lost_file_and_a_bad_line_are_named(folder: Path) -> No
     (folder / SUMS).write_text(f"{'0' * 64}  ../outside\n")
     with pytest.raises(EncoderError, match="line 1 is no hash and file name"):
         check_sums(folder)
+    (folder / SUMS).write_bytes(b"\xff\xfe no text")
+    with pytest.raises(EncoderError, match="line 1 is no hash and file name"):
+        check_sums(folder)
+    (folder / SUMS).write_text("")
+    with pytest.raises(EncoderError, match="it lists no file"):
+        check_sums(folder)

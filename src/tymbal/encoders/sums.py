@@ -36,7 +36,9 @@ def check_sums(folder: Path) -> int:
 
     Raises EncoderError naming the file that is missing or has other bytes, or the line that is no hash and name.
     """
-    lines = (folder / SUMS).read_text(encoding="utf-8").splitlines()
+    lines = (folder / SUMS).read_text(encoding="utf-8", errors="replace").splitlines()
+    if not lines:
+        raise EncoderError("it lists no file", where=folder / SUMS, mend="Get the folder again.")
     for number, line in enumerate(lines, 1):
         match = _LINE.fullmatch(line)
         if match is None or Path(match[2]).name != match[2]:

@@ -47,6 +47,19 @@ def test_files_by_path_by_name_and_by_number(tmp_path: Path) -> None:
     assert codes["not_in_manifest"].startswith("xc.json: 2 recordings are not in the manifest: b/XC12.wav, other.wav")
 
 
+def test_what_two_manifests_say_is_said_once(tmp_path: Path) -> None:
+    first = xeno(tmp_path / "a.json", {"id": "1"}, {"id": "2"})
+    second = xeno(tmp_path / "b.json", {"id": "2", "also": ["Parus major"]}, {"id": "3"})
+    table = pl.DataFrame({"recording": ["XC1.wav", "XC2.wav", "XC3.wav"], "duration_s": [1.0] * 3})
+    events = pl.concat(gather([first, second], table).events).select("recording", "label").rows()
+    assert events == [
+        ("XC1.wav", "Turdus merula"),
+        ("XC2.wav", "Turdus merula"),
+        ("XC2.wav", "Parus major"),
+        ("XC3.wav", "Turdus merula"),
+    ]
+
+
 def test_a_recording_that_several_entries_claim_gets_nothing(tmp_path: Path) -> None:
     manifest = xeno(tmp_path / "xc.json", {"id": "1", "file-name": "take.mp3"}, {"id": "2", "file-name": "take.mp3"})
     result = found(manifest, take_wav=1.0)

@@ -37,7 +37,10 @@ def test_one_row_in_every_dress(name: str, text: str, tmp_path: Path) -> None:
         ("a.csv", b"id,name\n1,2,3\n", "row 2 has 3 cells where the header has 2"),
         ("a.csv", b"id,name\n1,\xff\n", "cannot be read as text"),
         ("a.json", b"{", "not valid JSON"),
-        ("a.json", b'{"recordings": [3]}', "holds a int where a recording should be"),
+        ("a.json", b'{"recordings": [3]}', "holds 3 where a recording should be"),
+        ("a.json", b'{"recordings": [null]}', "holds null where a recording should be"),
+        ("a.json", b"[" * 100_000, "not valid JSON"),
+        ("a.json", b'{"id": ' + b"9" * 6000 + b"}", "not valid JSON"),
         ("a.csv.gz", b"no gzip", "cannot be read"),
     ],
 )

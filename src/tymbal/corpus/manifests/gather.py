@@ -31,6 +31,7 @@ class Gathered:
     absent : entries without a recording here (`corpus.tables.ABSENT`).
     faults : (manifest, fault).
     counts : per manifest (name, archive, entries with a recording, entries).
+    told : the labels among `events`: what a second manifest says again (queries overlap) is no second label.
     """
 
     metadata: list[tuple[str, pl.DataFrame]] = field(default_factory=list)
@@ -38,6 +39,7 @@ class Gathered:
     absent: list[pl.DataFrame] = field(default_factory=list)
     faults: list[tuple[str, Fault]] = field(default_factory=list)
     counts: list[tuple[str, str, int, int]] = field(default_factory=list)
+    told: set[tuple[object, ...]] = field(default_factory=set)
 
 
 def gather(manifests: Sequence[Path], recordings: pl.DataFrame) -> Gathered:
@@ -84,6 +86,8 @@ def _one(path: Path, reader: Reader, durations: dict[str, float], result: Gather
     if facts:
         columns = list(dict.fromkeys(key for row in facts for key in row))
         result.metadata.append((path.name, pl.DataFrame(facts, schema=dict.fromkeys(columns, pl.String()))))
+    events = [row for row in events if _label_of(row) not in result.told]
+    result.told.update(map(_label_of, events))
     if events:
         result.events.append(make_events(pl.DataFrame(events, infer_schema_length=None)))
     result.faults += notes.faults(path.name)
@@ -161,6 +165,10 @@ def _event(name: str, heard: Heard, entry: Entry, duration_s: float, manifest: s
         "source": manifest,
         "role": heard.role,
     }
+
+
+def _label_of(event: dict[str, object]) -> tuple[object, ...]:
+    return tuple(event[name] for name in ("recording", "label", "role", "onset_s", "offset_s"))
 
 
 def _compare_length(name: str, entry: Entry, duration_s: float, notes: Notes) -> None:

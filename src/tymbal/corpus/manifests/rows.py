@@ -98,7 +98,7 @@ def json_rows(path: Path) -> Iterator[Row]:
             yield from _flat([json.loads(line) for line in text.splitlines() if line.strip()], path)
         else:
             yield from _flat(json.loads(text), path)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:  # numbers of thousands of digits, lists in lists in lists …
         raise AnnotationError(f"not valid JSON: {error}", where=path, mend="Download it again.") from error
 
 
@@ -108,7 +108,9 @@ def _flat(data: Any, path: Path) -> Iterator[Row]:
             yield from _flat(each, path)
         return
     if not isinstance(data, dict):
-        raise AnnotationError(f"holds a {type(data).__name__} where a recording should be", where=path)
+        raise AnnotationError(
+            f"holds {json.dumps(data)[:40]} where a recording should be", where=path, mend="Take it out of the list."
+        )
     inner = next((data[name] for name in ("recordings", "results") if isinstance(data.get(name), list)), None)
     if inner is None:
         yield data
