@@ -64,6 +64,35 @@ def test_dataclasses_under_names_of_their_own_come_back(tmp_path: Path) -> None:
         from_plain(Several, {"by_name": {"one": {"rat": 1}}})
 
 
+@dataclass(frozen=True)
+class Picky:
+    low: int
+    high: int = 9
+
+    def __post_init__(self) -> None:
+        if self.low > self.high:
+            raise ConfigError(f"low is {self.low}", where="Picky", allowed="up to high", mend="Lower it.")
+
+
+@dataclass(frozen=True)
+class Holder:
+    one: Picky
+
+
+def test_what_a_dataclass_says_of_its_values_is_said_once() -> None:
+    with pytest.raises(ConfigError) as caught:
+        from_plain(Holder, {"one": {"low": 10}}, where="a.toml")
+    assert str(caught.value) == "a.toml: one: low is 10 (allowed: up to high). Lower it."
+    with pytest.raises(ConfigError, match=r"^Picky: low is 10 \(allowed: up to high\)"):
+        from_plain(Picky, {"low": 10})
+
+
+def test_a_missing_field_is_named_without_all_that_is_there() -> None:
+    with pytest.raises(ConfigError) as caught:
+        from_plain(Holder, {"one": {"high": 3}}, where="a.toml")
+    assert str(caught.value) == "a.toml: one.low is missing. State it: it has no default."
+
+
 def test_missing_fields_take_their_defaults_and_none_is_left_out() -> None:
     assert from_plain(Outer, {"name": "y"}) == Outer(name="y")
     assert "limit" not in dumps(Outer())

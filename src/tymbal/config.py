@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from tymbal.errors import ConfigError, UsageError
+from tymbal.errors import ConfigError, TymbalError, UsageError
 
 T = TypeVar("T")
 
@@ -42,6 +42,16 @@ def from_plain(kind: type[T], data: Any, *, where: object = None) -> T:
     except pydantic.ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"]) or kind.__name__
+        own = first.get("ctx", {}).get("error")
+        if isinstance(own, TymbalError):  # what the dataclass itself says of its values
+            raise ConfigError(
+                f"{name}: {own.what}" if first["loc"] else own.what,
+                where=where or own.where,
+                allowed=own.allowed,
+                mend=own.mend,
+            ) from error
+        if first["type"] == "missing":
+            raise ConfigError(f"{name} is missing", where=where, mend="State it: it has no default.") from error
         raise ConfigError(
             f"{name}: {first['msg']}, got {first.get('input')!r}",
             where=where,
