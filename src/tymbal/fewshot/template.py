@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from scipy import fft, signal
+from scipy import fft
 
 from tymbal.annotations import make_events
 from tymbal.audio import AudioReader
@@ -21,6 +21,7 @@ from tymbal.errors import DataError
 from tymbal.fewshot.finders.contract import Pixels
 from tymbal.fewshot.finders.ncc import SHIFTS, Ncc, Template
 from tymbal.fewshot.finders.peaks import apart, peaks, runs
+from tymbal.fewshot.picture import hann
 from tymbal.fewshot.prompt import Prompt, Shot
 from tymbal.units import FrameGrid, to_samples
 
@@ -105,7 +106,7 @@ def _levels(reader: AudioReader, rate: int, first: int, stop: int) -> Pixels:
     read = reader.read(max(begin, 0), begin + len(sound) - max(begin, 0))
     sound[max(0, -begin) : max(0, -begin) + len(read)] = read
     cut = np.lib.stride_tricks.sliding_window_view(sound, n_fft)[::hop]
-    taper = signal.get_window("hann", n_fft).astype(np.float32)
+    taper = hann(n_fft)
     found = np.abs(fft.rfft(cut * taper, axis=1))
     found -= np.median(found, axis=0, keepdims=True)
     return np.asarray(found - np.median(found, axis=1, keepdims=True), dtype=np.float32)
