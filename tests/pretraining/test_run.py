@@ -150,6 +150,14 @@ def test_a_batch_of_one_is_refused_where_clips_are_normalised_together(
     pretrain(recipe("autoencoding", crops=crops, training=training), tmp_path / "run", base=pictures)
 
 
+def test_a_folder_of_other_things_is_left_alone(pictures: Path, tmp_path: Path) -> None:
+    (tmp_path / "corpus").mkdir()
+    (tmp_path / "corpus" / "corpus.toml").write_text("")
+    with pytest.raises(UsageError, match=r"holds other things: corpus\.toml"):
+        pretrain(recipe(), tmp_path / "corpus", base=pictures)
+    assert [each.name for each in (tmp_path / "corpus").glob("[!.]*")] == ["corpus.toml"]
+
+
 def test_crops_that_no_memory_holds_are_refused(pictures: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"crop_s is 1000000000.0 .*3600 at most"):
         pretrain(recipe(crop_s=1e9), tmp_path / "run", base=pictures)

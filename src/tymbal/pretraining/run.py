@@ -158,6 +158,14 @@ def _begin(recipe: Recipe, sources: list[Source], out: Path) -> None:
             del each["plan"]
     asked = {"recipe": plain, "stores": [source.digest for source in sources]}
     kept = out / BEGUN
+    others = [each.name for each in out.glob("*") if not each.name.startswith(".")]
+    if not kept.is_file() and others:  # asked in this order: another process of this run may just have begun it
+        raise UsageError(
+            f"this folder holds other things: {', '.join(sorted(others)[:3])}",
+            where=out,
+            parameter="out",
+            mend="Give a new or empty folder.",
+        )
     if not kept.is_file():
         out.mkdir(parents=True, exist_ok=True)
         write_json(kept, asked)
