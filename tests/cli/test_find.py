@@ -119,6 +119,21 @@ def test_an_example_as_long_as_its_recording(sounds: Path, tmp_path: Path) -> No
     assert pl.read_parquet(tmp_path / "out" / "events.parquet").height == 1
 
 
+def test_no_score_is_told_of_a_single_example(sounds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    query, table = str(sounds / "a.wav"), str(tmp_path / "examples.txt")
+    asked = ["find", query, "--examples", table, "--workers", "1"]
+    assert main([*asked, "-o", str(tmp_path / "one"), "--shots", "1"]) == 0
+    told = capsys.readouterr().err
+    assert "chirp: 1 example, " in told
+    assert "nothing is measured" in told
+    assert "F1" not in told
+    assert "F1 of examples" not in (tmp_path / "one" / "report.html").read_text()
+    assert main([*asked, "-o", str(tmp_path / "two"), "--shots", "2"]) == 0
+    assert "chirp: 2 examples, " in (told := capsys.readouterr().err)
+    assert "F1: ncc" in told
+    assert "F1 of examples" in (tmp_path / "two" / "report.html").read_text()
+
+
 def test_support_from_another_recording(sounds: Path, tmp_path: Path) -> None:
     table = str(tmp_path / "examples.txt")
     query = str(sounds / "b" / "c.wav")

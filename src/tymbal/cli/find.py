@@ -144,10 +144,12 @@ def _draw(out: Path, asked: Asked, finders: Sequence[Finder], found: Found, quie
 def _tell_finders(finders: Sequence[Finder]) -> None:
     for finder in finders:
         scale = finder.scale
-        what = f"{finder.shots} examples, {scale.low_hz:.0f}–{scale.high_hz:.0f} Hz, "
+        what = f"{finder.shots} example{'s'[: finder.shots != 1]}, {scale.low_hz:.0f}–{scale.high_hz:.0f} Hz, "
         what += f"frames of {1000 * scale.hop / scale.sample_rate_hz:.3g} ms"
-        tried = ", ".join(f"{name} {f1:.2f}" for name, f1 in finder.choice.table)
-        say(f"{finder.label}: {what}; {' + '.join(finder.choice.names)} (examples left out, F1: {tried})")
+        tried = "examples left out, F1: " + ", ".join(f"{name} {f1:.2f}" for name, f1 in finder.choice.table)
+        if finder.shots < 2:
+            tried = "one example cannot be left out: nothing is measured, the threshold is a fixed one"
+        say(f"{finder.label}: {what}; {' + '.join(finder.choice.names)} ({tried})")
         for note in finder.notes:
             say(f"note: {finder.label}: {note}")
 

@@ -61,6 +61,9 @@ def write_found(found: FoundPage, out: Path) -> None:
     write_text(out, document(f"Found: {names}", body))
 
 
+ALONE = "One example cannot be left out: nothing was measured on it, and the threshold is a fixed one."
+
+
 def _label(found: FoundPage, number: int) -> Markup:
     finder, prompt = found.finders[number], found.prompts[number]
     mine = found.events.filter(pl.col("label") == finder.label)
@@ -69,7 +72,11 @@ def _label(found: FoundPage, number: int) -> Markup:
     lead += f"{scale.high_hz:.0f} Hz in frames of {1000 * scale.hop / scale.sample_rate_hz:.3g} ms; decided by "
     lead += " and ".join(finder.choice.names) + "."
     rows: list[list[Child]] = [[name, rounded(f1, 2)] for name, f1 in finder.choice.table]
-    tried = table(["finder", "F1 of examples left out"], rows, caption="What was tried on the examples")
+    tried = (
+        table(["finder", "F1 of examples left out"], rows, caption="What was tried on the examples")
+        if finder.shots > 1
+        else tag("p", ALONE)
+    )
     examples = [
         _card(s.recording, s.channel, s.onset_s, s.offset_s, s.low_hz, s.high_hz, "example", "example", s.told())
         for s in prompt.shots[:SHOWN]
