@@ -88,3 +88,13 @@ def test_wrong_usage(
 def test_a_plan_is_never_written_over(plan: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("plan", "-o", plan) == 2
     assert "there is a file already" in capsys.readouterr().err
+
+
+def test_a_plan_is_made_of_nothing_and_its_name_can_be_pasted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["synth", "plan", "-o", str(tmp_path / "my plan.toml")]) == 0
+    assert f"tymbal synth scenes '{tmp_path / 'my plan.toml'}' -o CORPUS" in capsys.readouterr().err
+    assert main(["synth", "plan", str(tmp_path / "my plan.toml"), "-o", str(tmp_path / "b.toml")]) == 2
+    assert "takes no source" in capsys.readouterr().err
+    assert not (tmp_path / "b.toml").exists()

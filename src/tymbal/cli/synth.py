@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -75,6 +76,8 @@ def synth(
         Instead of the plan's.
     """
     if action == "plan":
+        if source is not None:
+            raise UsageError("synth plan takes no source", where=source, mend="Say: tymbal synth plan -o PLAN.toml")
         return _plan(out, kind, scenes, seed, quiet)
     if source is None:
         what, shown = ("recordings", "RECORDINGS") if action == "cuts" else ("a plan", "PLAN.toml")
@@ -111,7 +114,7 @@ def _plan(out: Path, kind: str, scenes: int | None, seed: int | None, quiet: boo
     head = "# A plan of scenes. What each line means: the docstrings of tymbal.synthesis.plan and its sections.\n"
     write_text(out, head + plan_text(plan))
     if not quiet:
-        say(f"wrote {out}; edit it, then: tymbal synth scenes {out} -o CORPUS")
+        say(f"wrote {out}; edit it, then: tymbal synth scenes {shlex.quote(str(out))} -o CORPUS")
     return EXIT_OK
 
 
