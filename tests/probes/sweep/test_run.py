@@ -180,7 +180,7 @@ def test_every_task_is_audited_once(
     assert [row["code"] for row in found["tasks"]["call"]["audit"]] == ["leak"]
     for encoder in found["tasks"]["call"]["encoders"].values():
         assert json.loads((tmp_path / encoder["study"] / "results.json").read_text())["audit"][0]["code"] == "leak"
-    assert "1 warning that could explain scores" in found["words"][-1]["text"]
+    assert "1 warning about the data could explain scores" in found["words"][-1]["text"]
 
 
 def test_a_plan_that_is_wrong_is_refused_before_anything_is_made(

@@ -205,7 +205,11 @@ def _estimate(statistics: Floats, share: str, names: list[str], seed: int) -> Es
     units = len(names)
     value = float(counted(np.ones((1, units)))[0])
     if np.isnan(value):
-        raise DataError("neither events nor predictions", where="score_fewshot")
+        raise DataError(
+            "neither events nor predictions are left after the examples",
+            where="score_fewshot",
+            mend="Use fewer examples (shots), or more recordings.",
+        )
     low = high = None
     note = ""
     if units >= MIN_UNITS:
