@@ -1,6 +1,6 @@
 #!/bin/sh
 # Studies of pre-training. Prints what docs/studies/pretraining.md quotes.
-# Usage: TYMBAL_DATA=../shared/data docs/studies/pretraining.sh WORK [recordings|settings|objectives|cnn|songs|stages|layers|views]
+# Usage: TYMBAL_DATA=../shared/data docs/studies/pretraining.sh WORK [recordings|settings|objectives|cnn|means|songs|stages|layers|views]
 # WORK gets recordings, corpora, pictures, runs and sweeps. Run it again to go on after a stop.
 set -eu
 WORK=${1:?give a folder for corpora, pictures, runs and sweeps}
@@ -67,6 +67,19 @@ if wanted cnn; then
     (cd runs && "$PYTHON" "$HERE/tables.py" losses $(for recipe in $OBJECTIVES; do echo cnn_$recipe; done))
     "$PYTHON" "$HERE/tables.py" sweep cnn untrained
     "$PYTHON" "$HERE/tables.py" last cnn untrained
+fi
+
+if [ "$PART" = means ]; then # left out of `all`; after objectives and cnn
+    for recipe in autoencoding frames_and_utterance multilabel; do # three times as long
+        sed 's/^epochs = 20$/epochs = 60/' $recipe.toml >long_$recipe.toml
+        tymbal pretrain long_$recipe.toml -o runs/long_$recipe --quiet
+    done
+    (cd runs && "$PYTHON" "$HERE/tables.py" losses long_autoencoding long_frames_and_utterance long_multilabel)
+    for plan in means cnn_means; do
+        tymbal sweep $plan.toml -o $plan --no-audit --workers 1 --quiet
+        "$PYTHON" "$HERE/tables.py" sweep $plan untrained
+        "$PYTHON" "$HERE/tables.py" last $plan untrained
+    done
 fi
 
 if [ "$PART" = songs ]; then # left out of `all`
