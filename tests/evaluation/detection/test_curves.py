@@ -7,9 +7,8 @@ from tests.evaluation.detection.cases import problem, scene
 from tests.reference import box_matching, detection_metrics
 from tests.reference.detection_metrics import Event
 
-from tymbal.errors import DataError
 from tymbal.evaluation.detection import curves
-from tymbal.evaluation.detection.curves import best_threshold, confusions, detection_reliability, threshold_curve
+from tymbal.evaluation.detection.curves import confusions, detection_reliability, threshold_curve
 
 
 def test_each_row_is_the_greedy_match_of_what_scored_as_much() -> None:
@@ -25,7 +24,6 @@ def test_each_row_is_the_greedy_match_of_what_scored_as_much() -> None:
     for name in ("true", "false", "missed"):
         classes = table.filter(table["label"].is_not_null()).group_by("label").agg(name=table[name].last())
         assert classes.height == 2
-    assert best_threshold(problem(truth, said), 0.5)[1] == pytest.approx(whole["f1"].max())
 
 
 def test_many_thresholds_are_thinned_but_the_best_stays(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,15 +36,6 @@ def test_many_thresholds_are_thinned_but_the_best_stays(monkeypatch: pytest.Monk
     assert (
         thin.filter(thin["label"].is_null())["missed"].min() == whole.filter(whole["label"].is_null())["missed"].min()
     )
-
-
-def test_a_threshold_chosen_lies_between_scores_and_gives_its_f1() -> None:
-    truth = [Event("r0", 1, 2, "a"), Event("r0", 3, 4, "a")]
-    said = [Event("r0", 1, 2, "a", 0.9), Event("r0", 3, 4, "a", 0.6), Event("r0", 7, 8, "a", 0.2)]
-    assert best_threshold(problem(truth, said), 0.5) == (pytest.approx(0.4), 1.0)
-    assert best_threshold(problem(truth, said[:2]), 0.5) == (0.6, 1.0)
-    with pytest.raises(DataError, match="no prediction"):
-        best_threshold(problem(truth, []), 0.5)
 
 
 def test_without_coverage_a_curve_has_recall_alone() -> None:

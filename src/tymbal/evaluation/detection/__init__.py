@@ -2,7 +2,7 @@
 
 from tymbal.evaluation.detection.alarms import Rate, false_alarms, poisson_rate
 from tymbal.evaluation.detection.boxes import Pairs, overlapping_pairs, pairwise_iou
-from tymbal.evaluation.detection.curves import best_threshold, confusions, detection_reliability, threshold_curve
+from tymbal.evaluation.detection.curves import confusions, detection_reliability, threshold_curve
 from tymbal.evaluation.detection.fewshot import FewshotScores, score_fewshot
 from tymbal.evaluation.detection.matching import assign, match_boxes, match_by_score
 from tymbal.evaluation.detection.metrics import (
@@ -40,7 +40,6 @@ __all__ = [
     "Rate",
     "assign",
     "average_precision",
-    "best_threshold",
     "confusions",
     "detection_reliability",
     "estimate_detection",

@@ -6,11 +6,9 @@ As sed_eval's event-based metrics with optimal matching: same label, |onset diff
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from tymbal.evaluation.counting import Counted, divide
+from tymbal.evaluation.counting import Counted
 from tymbal.evaluation.detection.boxes import (
     TIE,
     Booleans,
@@ -22,19 +20,9 @@ from tymbal.evaluation.detection.boxes import (
     no_pairs,
     pairwise_iou,
 )
-from tymbal.evaluation.detection.counts import per_unit, shares
+from tymbal.evaluation.detection.counts import Decisions, error_rate_of, f1_of
 from tymbal.evaluation.detection.matching import assign
 from tymbal.evaluation.detection.problem import UNKNOWN, Boxes, DetectionProblem
-
-
-@dataclass(frozen=True)
-class CollarCounts:
-    """Per recording, all classes together; each (recordings,). The substituted are among false and missed too."""
-
-    true: Integers
-    false: Integers
-    missed: Integers
-    substituted: Integers
 
 
 def near_pairs(
@@ -72,18 +60,18 @@ def near_pairs(
     return Pairs(columns[0].astype(np.int64), columns[1].astype(np.int64), columns[2])
 
 
-def collar_counts(problem: DetectionProblem) -> CollarCounts:
+def collar_counts(problem: DetectionProblem) -> Decisions:
     """Matches label by label; then false and missed of different labels that lie within the collars are substitutions.
 
     What unknown references and the want of coverage excuse is left out, as by IoU.
     """
     if "collar" not in problem.cache:
         problem.cache["collar"] = _collar_counts(problem)
-    counts: CollarCounts = problem.cache["collar"]
+    counts: Decisions = problem.cache["collar"]
     return counts
 
 
-def _collar_counts(problem: DetectionProblem) -> CollarCounts:
+def _collar_counts(problem: DetectionProblem) -> Decisions:
     truth, said, classes = problem.references, problem.decided(), len(problem.labels)
     counted = truth.label != UNKNOWN
     if problem.covered_s is not None:
@@ -99,7 +87,7 @@ def _collar_counts(problem: DetectionProblem) -> CollarCounts:
     def table(side: int, rows: Integers | Booleans) -> Integers:
         return np.bincount(problem.recording[place[side][rows]], minlength=len(problem.recordings))
 
-    return CollarCounts(table(0, pairs.reference), table(1, left), table(0, missed), table(0, swapped.reference))
+    return Decisions(table(0, pairs.reference), table(1, left), table(0, missed), table(0, swapped.reference))
 
 
 def _match(
@@ -124,15 +112,10 @@ def _match(
 
 
 def prepare_collar_f1(problem: DetectionProblem, _: float) -> Counted:
-    """F1 of the counts of all classes together."""
-    counts = collar_counts(problem)
-    sums = per_unit(problem, np.stack([counts.true, counts.false, counts.missed], axis=1))
-    return Counted(sums, lambda total: shares(*total.T)["f1"])
+    """F1 of the events of all classes together."""
+    return f1_of(problem, collar_counts(problem))
 
 
 def prepare_collar_error_rate(problem: DetectionProblem, _: float) -> Counted:
     """(substitutions + deletions + insertions) / references; may exceed 1."""
-    counts = collar_counts(problem)
-    errors = counts.false + counts.missed - counts.substituted
-    sums = per_unit(problem, np.stack([errors, counts.true + counts.missed], axis=1))
-    return Counted(sums, lambda total: divide(total[:, 0], total[:, 1]))
+    return error_rate_of(problem, collar_counts(problem))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -13,6 +14,16 @@ from tymbal.evaluation.detection.outcomes import class_counts, judge
 from tymbal.evaluation.detection.problem import DetectionProblem
 
 Share = Literal["f1", "precision", "recall"]
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """Per recording, all classes together; each (recordings,). The substituted are among false and missed too."""
+
+    true: Integers
+    false: Integers
+    missed: Integers
+    substituted: Integers
 
 
 def shares(true: Floats, false: Floats, missed: Floats) -> dict[str, Floats]:
@@ -57,3 +68,16 @@ def per_unit(problem: DetectionProblem, rows: Integers | Floats) -> Floats:
     total = np.zeros((problem.units, rows.shape[1]))
     np.add.at(total, problem.unit, rows)
     return total
+
+
+def f1_of(problem: DetectionProblem, counts: Decisions) -> Counted:
+    """F1 of the counts of all classes together."""
+    sums = per_unit(problem, np.stack([counts.true, counts.false, counts.missed], axis=1))
+    return Counted(sums, lambda total: shares(*total.T)["f1"])
+
+
+def error_rate_of(problem: DetectionProblem, counts: Decisions) -> Counted:
+    """(substitutions + deletions + insertions) / references; may exceed 1."""
+    errors = counts.false + counts.missed - counts.substituted
+    sums = per_unit(problem, np.stack([errors, counts.true + counts.missed], axis=1))
+    return Counted(sums, lambda total: divide(total[:, 0], total[:, 1]))

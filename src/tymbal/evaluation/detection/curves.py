@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from tymbal.errors import DataError
 from tymbal.evaluation.calibration import reliability
 from tymbal.evaluation.detection.boxes import Booleans, Floats, Integers
 from tymbal.evaluation.detection.counts import shares
@@ -59,22 +58,6 @@ def _curve(label: str | None, right: Booleans, scores: Floats, held: int) -> pl.
             **{name: values[name][kept] for name in ("precision", "recall", "f1")},
         }
     ).with_columns(pl.col("precision", "recall", "f1").fill_nan(None))
-
-
-def best_threshold(problem: DetectionProblem, minimum_iou: float) -> tuple[float, float]:
-    """(threshold, F1) of the highest micro F1 over all thresholds; to be chosen on validation, never on the test.
-
-    Between the best score and the next lower one any threshold decides alike: the middle is given, or the score itself
-    where there is none lower. Raises DataError where no threshold has an F1.
-    """
-    curve = threshold_curve(problem, minimum_iou).filter(pl.col("label").is_null())
-    if curve["f1"].drop_nulls().is_empty():
-        raise DataError("no prediction, or no reference that counts", where="best_threshold")
-    row = int(curve["f1"].arg_max() or 0)
-    score = float(curve["threshold"][row])
-    scores = problem.predictions.score
-    lower = scores[scores < score]
-    return (score + float(lower.max())) / 2 if len(lower) else score, float(curve["f1"][row])
 
 
 def detection_reliability(problem: DetectionProblem, minimum_iou: float) -> pl.DataFrame | None:

@@ -6,38 +6,26 @@ measures cannot see whether calls that overlap were told apart.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from tymbal.evaluation.counting import Counted, divide
+from tymbal.evaluation.counting import Counted
 from tymbal.evaluation.detection.boxes import TIE, Booleans, Floats, Integers
-from tymbal.evaluation.detection.counts import per_unit, shares
+from tymbal.evaluation.detection.counts import Decisions, error_rate_of, f1_of
 from tymbal.evaluation.detection.problem import UNKNOWN, Boxes, DetectionProblem
 
 
-@dataclass(frozen=True)
-class SegmentCounts:
-    """Per recording, all classes together, (recordings,) segments: true, false, missed, substituted (of both)."""
-
-    true: Integers
-    false: Integers
-    missed: Integers
-    substituted: Integers
-
-
-def segment_counts(problem: DetectionProblem) -> SegmentCounts:
+def segment_counts(problem: DetectionProblem) -> Decisions:
     """Activity of references and predictions compared segment by segment.
 
     Segments count where their middle was listened to for the class, and not where only an unknown reference is active.
     """
     if "segments" not in problem.cache:
         problem.cache["segments"] = _segment_counts(problem)
-    counts: SegmentCounts = problem.cache["segments"]
+    counts: Decisions = problem.cache["segments"]
     return counts
 
 
-def _segment_counts(problem: DetectionProblem) -> SegmentCounts:
+def _segment_counts(problem: DetectionProblem) -> Decisions:
     truth, said = problem.references, problem.decided()
     known = truth.label != UNKNOWN
     ours, theirs, excused = (_active(problem, side) for side in (truth.take(known), said, truth.take(~known)))
@@ -57,7 +45,7 @@ def _segment_counts(problem: DetectionProblem) -> SegmentCounts:
         of = problem.recording[segments // _SEGMENTS]
         return np.bincount(of, weights=weights, minlength=recordings).astype(np.int64)
 
-    return SegmentCounts(
+    return Decisions(
         table(true // classes), table(false // classes), table(missed // classes), table(where, np.minimum(*each))
     )
 
@@ -86,14 +74,9 @@ def _cells(problem: DetectionProblem, place: Integers, label: Integers, segment:
 
 def prepare_segment_f1(problem: DetectionProblem, _: float) -> Counted:
     """F1 of the segments of all classes together."""
-    counts = segment_counts(problem)
-    sums = per_unit(problem, np.stack([counts.true, counts.false, counts.missed], axis=1))
-    return Counted(sums, lambda total: shares(*total.T)["f1"])
+    return f1_of(problem, segment_counts(problem))
 
 
 def prepare_segment_error_rate(problem: DetectionProblem, _: float) -> Counted:
     """(substitutions + deletions + insertions) / active references; may exceed 1."""
-    counts = segment_counts(problem)
-    errors = counts.false + counts.missed - counts.substituted
-    sums = per_unit(problem, np.stack([errors, counts.true + counts.missed], axis=1))
-    return Counted(sums, lambda total: divide(total[:, 0], total[:, 1]))
+    return error_rate_of(problem, segment_counts(problem))
