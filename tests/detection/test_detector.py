@@ -77,6 +77,15 @@ def test_mixed_windows_and_bounds_in_frequency_are_taught(bursts: Bursts) -> Non
     assert events["high_hz"].to_numpy() == pytest.approx(np.full(events.height, 3000.0), abs=300)
 
 
+def test_a_published_validation_part_is_what_is_held_out(bursts: Bursts) -> None:
+    config = replace(SMALL, training=replace(SMALL.training, epochs=1, warmup_epochs=0.0))
+    used = ["0.wav", "1.wav", "2.wav"]
+    detector = Detector(config).fit(bursts.store, bursts.corpus, recordings=used, validation=["2.wav"])
+    events = dict(bursts.corpus.events.group_by("recording").len().iter_rows())
+    assert detector.notes_["held_events"] == events["2.wav"]
+    assert detector.notes_["events"] == events["0.wav"] + events["1.wav"]
+
+
 def test_one_recording_is_held_out_in_time(bursts: Bursts) -> None:
     names = ["log_mel"]
     whole, _ = read_examples(bursts.store, bursts.corpus, names, SMALL, recordings=["0.wav"])

@@ -70,6 +70,7 @@ class Detector:
         label: str | None = None,
         recordings: Sequence[str] | None = None,
         groups: Mapping[str, str] | None = None,
+        validation: Sequence[str] | None = None,
         directory: Path | None = None,
         progress: Progress | None = None,
     ) -> Detector:
@@ -83,6 +84,7 @@ class Detector:
         recordings : train on these only; None: on all.
         groups : of a recording, what it depends on others through (individual, site). Whole groups are held out for
             stopping, calibration and threshold; one group alone has the last part of each recording held out.
+        validation : those of `recordings` that are held out for this, in place of groups: a published split.
         directory : keeps a checkpoint there; the same call resumes it.
 
         Raises DataError: no coverage, no events; UsageError: settings out of range.
@@ -91,7 +93,12 @@ class Detector:
         names = choose_layers(store, self.config.layers)
         self.layers_ = tuple((name, store.layer(name).width) for name in names)
         examples, self.labels_ = read_examples(store, corpus, names, self.config, label=label, recordings=recordings)
-        trained, held = hold_out(examples, groups or {}, self.config)
+        if validation is None:
+            trained, held = hold_out(examples, groups or {}, self.config)
+        else:
+            names_held = set(validation)
+            held = [each for each in examples if each.track.recording in names_held]
+            trained = [each for each in examples if each.track.recording not in names_held]
         self.fitted_ = fit(
             trained, held, self.layers_, len(self.labels_), self.config, directory=directory, progress=progress
         )
