@@ -113,3 +113,18 @@ def test_write_through_writes_nothing_when_filling_fails(tmp_path: Path) -> None
     assert list(tmp_path.iterdir()) == []
     atomic.write_through(tmp_path / "x", lambda file: file.write(b"whole"))
     assert (tmp_path / "x").read_bytes() == b"whole"
+
+
+def test_a_file_made_by_others_is_whole_or_not_there(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "kept"
+    with atomic.replacing(path) as file:
+        file.write(b"first")
+        assert not path.exists()
+        file.seek(0)
+        file.write(b"F")
+    assert path.read_bytes() == b"First"
+    with pytest.raises(ValueError, match="stop"), atomic.replacing(path) as file:
+        file.write(b"half")
+        raise ValueError("stop")
+    assert path.read_bytes() == b"First"
+    assert [each.name for each in path.parent.iterdir()] == ["kept"]

@@ -1,6 +1,6 @@
 """Plan, shards, the per-item guard, failures, resume and progress; every long command runs through here."""
 
-from tymbal.jobs.atomic import remove_temporaries, write_bytes, write_json, write_text, write_through
+from tymbal.jobs.atomic import remove_temporaries, replacing, write_bytes, write_json, write_text, write_through
 from tymbal.jobs.executor import Executor, ProcessExecutor, SerialExecutor, Work, make_executor
 from tymbal.jobs.guard import Failure, Outcome, ShardOutcomes, Worked, guarded
 from tymbal.jobs.lock import only_writer
@@ -31,6 +31,7 @@ __all__ = [
     "plan_groups",
     "only_writer",
     "remove_temporaries",
+    "replacing",
     "run_job",
     "write_bytes",
     "write_json",

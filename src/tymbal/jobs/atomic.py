@@ -12,7 +12,7 @@ import errno
 import io
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -23,7 +23,7 @@ _FULL = {errno.ENOSPC, errno.EDQUOT} if hasattr(errno, "EDQUOT") else {errno.ENO
 
 
 def _open(path: Path) -> IO[bytes]:
-    return open(path, "wb")
+    return open(path, "w+b")
 
 
 def _write(file: IO[bytes], data: bytes | memoryview) -> None:
@@ -39,10 +39,12 @@ def _replace(source: Path, target: Path) -> None:
     os.replace(source, target)
 
 
-def write_bytes(path: Path, data: bytes | memoryview) -> None:
-    """Write `data` to `path` so that a reader, or a crash, sees the old file or the new one, never a part.
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A file to write and seek in, of any size, that becomes `path` when the block ends, and is gone if it raises.
 
-    Raises DiskFullError where the disk has no room; the temporary file is removed.
+    A reader, or a crash, sees the old file or the new one, never a part. Raises DiskFullError where the disk has no
+    room.
     """
     path = Path(path)
     if path.is_dir():
@@ -51,22 +53,28 @@ def write_bytes(path: Path, data: bytes | memoryview) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with _open(temporary) as file:
-            view = memoryview(data)
-            for start in range(0, max(len(view), 1), 1 << 24):
-                _write(file, view[start : start + (1 << 24)])
+            yield file
             _sync(file)
         _replace(temporary, path)
-    except OSError as error:
+    except Exception as error:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
-        if error.errno in _FULL:
+        if isinstance(error, OSError) and error.errno in _FULL:
             raise DiskFullError(
-                f"no room left on the disk while writing {len(data):,} bytes",
+                "no room left on the disk to write this file",
                 where=path,
                 mend="Make room and run the same command again: finished work is kept and it resumes.",
             ) from error
         raise
     _sync_directory(path.parent)
+
+
+def write_bytes(path: Path, data: bytes | memoryview) -> None:
+    """Write `data` to `path` as `replacing` does."""
+    with replacing(path) as file:
+        view = memoryview(data)
+        for start in range(0, max(len(view), 1), 1 << 24):
+            _write(file, view[start : start + (1 << 24)])
 
 
 def _sync_directory(directory: Path) -> None:
