@@ -3,6 +3,7 @@
 from tymbal.corpus.auditing import Finding, audit
 from tymbal.corpus.corpus import Changes, Corpus
 from tymbal.corpus.indexing import index
+from tymbal.corpus.reencoding import Reencoded, reencode
 from tymbal.corpus.splits import SplitReport, make_split, parse_folds
 from tymbal.corpus.summary import summary
 from tymbal.corpus.tables import FAILURES, FAULTS, RECORDINGS, SPLITS
@@ -16,12 +17,14 @@ __all__ = [
     "Changes",
     "Corpus",
     "Finding",
+    "Reencoded",
     "SplitReport",
     "audit",
     "index",
     "label_windows",
     "make_split",
     "parse_folds",
+    "reencode",
     "summary",
     "window_labels",
 ]
