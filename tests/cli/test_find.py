@@ -9,13 +9,14 @@ import numpy as np
 import polars as pl
 import pytest
 import soundfile
-from tests.fewshot.conftest import CHIRP_S, ONSETS, RATE, make_sound
+from tests.fewshot.conftest import CHIRP_S, ONSETS, OTHERS, RATE, make_sound
 
 from tymbal.annotations import read_events
 from tymbal.cli.main import main
 from tymbal.fewshot import job
 
 CALM = (0.7, 2.2, 5.0)
+EDGES = (0.0, 1.0, 2.5, 4.1, 7.7, 9.8)  # of 10 s: the first and the last call touch the ends
 
 
 @pytest.fixture
@@ -167,3 +168,152 @@ def test_examples_whose_recording_is_nowhere_are_told(
     table.write_text((tmp_path / "examples.txt").read_text())
     assert main(["find", query, "--examples", str(table), "-o", str(tmp_path / "o")]) == 3
     assert "'a.wav' is no recording that is there" in capsys.readouterr().err
+
+
+FIVE = [f"a.wav,{onset},{onset + CHIRP_S},chirp" for onset in ONSETS[:5]]
+BAD_EXAMPLES = {  # rows of the table -> exit code, and what is said
+    "none": ([], 3, "there is no example in the table"),
+    "all unknown": (["a.wav,1,1.2,UNK"], 3, "All its rows are labelled UNK"),
+    "outside": (["a.wav,30,31,x"], 3, "lies outside the recording, which is 20.000 s long"),
+    "one outside": ([*FIVE, "a.wav,30,31,chirp"], 0, "lies outside the recording, which is 20.000 s long; left out"),
+    "over the end": ([*FIVE, "a.wav,19.9,20.4,chirp"], 0, "reaches beyond the recording"),
+    "overlapping": ([*FIVE, "a.wav,1.1,1.3,chirp"], 0, "1 example of 'chirp' begin before the last one ends"),
+    "twice": ([*FIVE, FIVE[0]], 0, "1 example of 'chirp' is in the table more than once; each is used once"),
+    "no length": (["a.wav,1,1,x"], 3, "has no length"),
+    "one without length": ([*FIVE, "a.wav,3,3,chirp"], 0, "has no length; left out"),
+    "a sample or two": (["a.wav,1,1.0001,x"], 3, "is shorter than 8 samples at 16000 Hz"),
+    "reversed": (["a.wav,2,1,x"], 3, "ends before it begins"),
+    "no number": (["a.wav,abc,1.2,x"], 3, "'onset_s' holds no number"),
+    "silent": (["zero.wav,0.1,0.2,x", "zero.wav,0.5,0.6,x"], 0, "no example was found by the others"),
+    "all alike": ([*FIVE, *(f"a.wav,{t},{t + CHIRP_S},chirp" for t in ONSETS[5:])], 0, "chirp: 10 examples"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_EXAMPLES)
+def test_bad_examples_get_a_clear_answer(
+    sounds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    rows, code, said = BAD_EXAMPLES[name]
+    soundfile.write(tmp_path / "zero.wav", np.zeros(RATE), RATE)
+    table = tmp_path / "table.csv"
+    table.write_text("\n".join(["recording,onset_s,offset_s,label", *rows]) + "\n")
+    asked = ["find", str(sounds / "a.wav"), "--examples", str(table), "-o", str(tmp_path / "out")]
+    assert main([*asked, "--workers", "1", "--no-report"]) == code
+    told = capsys.readouterr().err
+    assert said in told
+    assert "Traceback" not in told
+    assert "cleaning" not in told, "what the reader of tables would do is not what is done here"
+    assert "both kept" not in told
+
+
+def search(query: Path, rows: list[str], out: Path, *more: str) -> int:
+    table = out.parent / f"{out.name}.csv"
+    header = "recording,onset_s,offset_s,label" + (",low_hz,high_hz" if rows[0].count(",") > 3 else "")
+    table.write_text("\n".join([header, *rows]) + "\n")
+    return main(["find", str(query), "--examples", str(table), "-o", str(out), "--workers", "1", "--no-report", *more])
+
+
+def test_events_at_both_ends_of_a_file_and_examples_there(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "e.wav", make_sound(EDGES, 10.0), RATE)
+    rows = [f"e.wav,{onset},{onset + CHIRP_S},chirp" for onset in EDGES[:4]]
+    assert search(tmp_path / "e.wav", rows, tmp_path / "out") == 0
+    events = pl.read_parquet(tmp_path / "out" / "events.parquet")
+    np.testing.assert_allclose(events["onset_s"], EDGES, atol=0.02)
+    assert events["onset_s"][0] == 0.0
+    assert events["offset_s"][-1] == 10.0
+    assert search(tmp_path / "e.wav", [rows[0], "e.wav,9.8,10.0,chirp"], tmp_path / "ends") == 0
+    assert pl.read_parquet(tmp_path / "ends" / "events.parquet").height == len(EDGES)
+
+
+def test_a_query_shorter_than_an_example_or_of_one_call(sounds: Path, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "tiny.wav", make_sound((), 0.01), RATE)
+    soundfile.write(tmp_path / "one.wav", make_sound((0.0,), CHIRP_S), RATE)
+    for name, found in (("tiny.wav", 0), ("one.wav", 1)):
+        out = tmp_path / f"out-{name}"
+        table = str(tmp_path / "examples.txt")
+        asked = ["find", str(tmp_path / name), "--examples", table, "--sounds", str(sounds), "-o", str(out)]
+        assert main([*asked, "--workers", "1", "--no-report", "--quiet"]) == 0
+        assert pl.read_parquet(out / "events.parquet").height == found
+
+
+def test_nothing_that_can_be_searched_is_no_success(
+    sounds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(sounds, tmp_path / "out", "--no-report")
+    kept = (tmp_path / "out" / "events.csv").read_bytes()
+    soundfile.write(tmp_path / "empty.wav", np.zeros(0), RATE)
+    rows = [each.replace("a.wav", str(sounds / "a.wav")) for each in FIVE]
+    capsys.readouterr()
+    assert search(sounds / "broken.wav", rows, tmp_path / "out") == 5
+    told = capsys.readouterr().err
+    assert "no recording could be searched (1 given); the first: " in told
+    assert "broken.wav" in told
+    assert (tmp_path / "out" / "events.csv").read_bytes() == kept
+    assert search(tmp_path / "empty.wav", rows, tmp_path / "other") == 5
+    assert "holds no sound" in capsys.readouterr().err
+
+
+def test_tables_of_an_earlier_run_do_not_stay(sounds: Path, tmp_path: Path) -> None:
+    out, tables = tmp_path / "out", tmp_path / "out" / "tables"
+    run(sounds, out, "--no-report")
+    assert pl.read_csv(out / "recordings.csv").rows() == [("a.wav", 10), ("b/c.wav", 3), ("silent.wav", 0)]
+    own = tables / "a.Table.2.selections.txt"
+    own.write_text("of the user")
+    assert search(sounds / "a.wav", FIVE, out) == 0
+    assert sorted(path.name for path in tables.rglob("*.txt")) == [own.name, "a.wav.selections.txt"]
+
+
+def test_a_recording_that_cannot_hold_the_band_is_left_out_for_that_label_alone(
+    sounds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A bat's band above half the rate of the query: the recording is searched for the chirp, not for the bat."""
+    fast = make_sound(ONSETS, 20.0, rate=96_000, others=OTHERS, speed=10)
+    soundfile.write(sounds / "bat.wav", fast, 96_000)
+    bats = [f"bat.wav,{onset},{onset + CHIRP_S / 10},bat,20000,30000" for onset in ONSETS[:5]]
+    both = [*(f"{row},2000,3000" for row in FIVE), *bats]
+    assert search(sounds / "a.wav", both, tmp_path / "out", "--sounds", str(sounds)) == 4
+    told = capsys.readouterr().err
+    assert "a recording at 16000 Hz holds nothing above 8000 Hz" in told
+    assert "The examples of 'bat' lie above 20000 Hz: leave this file out" in told
+    assert pl.read_parquet(tmp_path / "out" / "events.parquet")["label"].unique().to_list() == ["chirp"]
+    assert search(sounds / "a.wav", bats, tmp_path / "bat", "--sounds", str(sounds)) == 5
+    low = [row.replace("bat.wav", "a.wav") for row in bats]
+    assert search(sounds / "a.wav", low, tmp_path / "low") == 3
+    assert "lies above 20000 Hz, and a recording at 16000 Hz holds nothing above 8000 Hz" in capsys.readouterr().err
+
+
+def test_a_band_that_is_cut_by_half_the_rate_is_told(
+    sounds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    soundfile.write(tmp_path / "slow.wav", make_sound((1.0, 3.0), 5.0, rate=5000), 5000)
+    rows = [f"{row},2000,3000" for row in FIVE]
+    search(tmp_path / "slow.wav", rows, tmp_path / "out", "--sounds", str(sounds))
+    said = "slow.wav: examples of 'chirp' reach up to 3000 Hz, a recording at 5000 Hz holds nothing above 2500 Hz"
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("word", "said"), [("maybe", "the mark 'maybe' is neither right nor wrong"), ("", "no row has a mark")]
+)
+def test_a_fault_of_marks_names_its_file(
+    sounds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], word: str, said: str
+) -> None:
+    run(sounds, tmp_path / "out", "--no-report")
+    path = tmp_path / "out" / "tables" / "a.wav.selections.txt"
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([lines[0], lines[1] + word, *lines[2:]]) + "\n")
+    capsys.readouterr()
+    assert run(sounds, tmp_path / "two", "--no-report", "--marked", str(path.parent)) == 3
+    told = capsys.readouterr().err
+    assert said in told
+    assert (str(path) if word else str(path.parent)) in told
+
+
+def test_json_of_one_example_has_no_f1(sounds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(sounds, tmp_path / "out", "--no-report", "--json", "--shots", "1")
+    choice = json.loads(capsys.readouterr().out)["finders"][0]["choice"]
+    assert [f1 for _, f1 in choice["table"]] == [None, None, None]
+    assert choice["total"]["f1"] is None
+    run(sounds, tmp_path / "two", "--no-report", "--json", "--shots", "2")
+    choice = json.loads(capsys.readouterr().out)["finders"][0]["choice"]
+    assert all(f1 is not None for _, f1 in choice["table"])

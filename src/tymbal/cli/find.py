@@ -14,6 +14,7 @@ from tymbal.cli.common import (
     Json,
     Quiet,
     Workers,
+    count,
     save_parameters,
     say,
     say_failures,
@@ -120,7 +121,9 @@ def find(
         _draw(out, asked, finders, found, quiet)
     if json:
         _tell_machines(out, finders, found)
-    elif not quiet:
+    for name, fault in found.faults if not quiet else ():
+        say(f"note: {name}: {fault.message}")
+    if not quiet and not json:
         _tell(out, found)
     if not json:
         say_failures(failures, kept_in=out / "failures.csv")
@@ -146,8 +149,9 @@ def _tell_finders(finders: Sequence[Finder]) -> None:
         scale = finder.scale
         what = f"{finder.shots} example{'s'[: finder.shots != 1]}, {scale.low_hz:.0f}–{scale.high_hz:.0f} Hz, "
         what += f"frames of {1000 * scale.hop / scale.sample_rate_hz:.3g} ms"
-        tried = "examples left out, F1: " + ", ".join(f"{name} {f1:.2f}" for name, f1 in finder.choice.table)
-        if finder.shots < 2:
+        known = [f"{name} {f1:.2f}" for name, f1 in finder.choice.table if f1 is not None]
+        tried = f"examples left out, F1: {', '.join(known)}"
+        if not known:
             tried = "one example cannot be left out: nothing is measured, the threshold is a fixed one"
         say(f"{finder.label}: {what}; {' + '.join(finder.choice.names)} ({tried})")
         for note in finder.notes:
@@ -157,14 +161,31 @@ def _tell_finders(finders: Sequence[Finder]) -> None:
 def _tell(out: Path, found: Found) -> None:
     rows = found.events.group_by("label").len().sort("label").rows()
     say_table(("label", "found"), rows)
-    say(f"{found.events.height} events in {found.recordings} recordings ({found.audio_s / 3600:.2f} h), in {out}")
+    words = f"{count(found.events.height, 'event')} in {count(found.recordings, 'recording')}"
+    say(f"{words} ({found.audio_s / 3600:.2f} h), in {out}")
 
 
 def _tell_machines(out: Path, finders: Sequence[Finder], found: Found) -> None:
     labels = dict(found.events.group_by("label").len().sort("label").rows())
     told = [
-        {"label": f.label, "shots": f.shots, "scale": f.scale, "choice": f.choice, "notes": f.notes, "digest": f.digest}
-        for f in finders
+        {
+            "label": each.label,
+            "shots": each.shots,
+            "scale": each.scale,
+            "choice": _measured(each),
+            "notes": each.notes,
+            "digest": each.digest,
+        }
+        for each in finders
     ]
     about = {"out": str(out), "recordings": found.recordings, "audio_s": found.audio_s, "events": labels}
     say_json({**about, "finders": told, "failures": found.failures})
+
+
+def _measured(finder: Finder) -> dict[str, object]:
+    """The choice, its F1 null where a single example left nothing to measure it on."""
+    told = asdict(finder.choice)
+    if finder.shots < 2:
+        for each in (*told["calibrations"], told["total"]):
+            each["f1"] = None
+    return told

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import polars as pl
 
-from tymbal.annotations import RecordingIndex, combine, read_events
+from tymbal.annotations import RecordingIndex, read_events
 from tymbal.audio import AUDIO_EXTENSIONS, find_recordings, probe
 from tymbal.errors import AnnotationError, AudioError, DataError, Fault, NothingDoneError, TymbalError
 from tymbal.fewshot.plan import Target
-from tymbal.fewshot.prompt import Prompt, make_prompts, summed
+from tymbal.fewshot.prompt import MARKED_IN, Prompt, make_prompts, summed
+
+_TOLD_ELSEWHERE = ("zero_duration", "end_before_begin", "bad_time", "duplicate")  # by make_prompts, as it takes them
 
 
 @dataclass(frozen=True)
@@ -52,11 +54,11 @@ def ask(
     faults: list[Fault] = []
     places = _Places([Path(target.path) for target in targets], examples, sounds)
     table = read_events(examples, label_column=label_column)
-    faults += [fault for fault in table.faults if fault.code not in ("zero_length", "reversed", "no_length")]
+    faults += [fault for fault in table.faults if fault.code not in _TOLD_ELSEWHERE]
     events = places.resolved(table.events, examples, faults)
     coverage = places.resolved(table.coverage, examples, []) if table.coverage.height else None
     marks = places.resolved(_marked(marked), marked, faults) if marked is not None else None
-    durations = _durations([events, *([marks] if marks is not None else [])], faults)
+    durations, rates = _probed([events, *([marks] if marks is not None else [])], faults)
     events = events.filter(pl.col("recording").is_in(list(durations)))
     alone = [path for path in durations if probe(path).channels == 1]
     channel = pl.when(pl.col("recording").is_in(alone)).then(None).otherwise(pl.col("channel"))
@@ -66,8 +68,12 @@ def ask(
             pl.lit(None, dtype=pl.Int32).alias("channel")
         )
     try:
-        prompts, odd = make_prompts(events, durations, labels=labels, shots=shots, marked=marks, coverage=coverage)
+        prompts, odd = make_prompts(
+            events, durations, labels=labels, shots=shots, marked=marks, coverage=coverage, rates_hz=rates
+        )
     except DataError as error:
+        if error.where == "marked":
+            raise DataError(error.what, where=marked, allowed=error.allowed, mend=error.mend) from error
         if error.where != "examples":
             raise
         mend = "; ".join([*([error.mend] if error.mend else []), *(fault.message for fault in summed(faults))])
@@ -104,11 +110,15 @@ def list_targets(recordings: Sequence[Path]) -> list[Target]:
 def _marked(path: Path) -> pl.DataFrame:
     """The rows of a marked table, or of all tables in a folder."""
     if not path.is_dir():
-        return read_events(path).events
+        return _rows_of(path)
     tables = sorted(each for each in path.rglob("*") if each.suffix.lower() in (".txt", ".csv", ".tsv"))
     if not tables:
         raise AnnotationError("no tables in this folder", where=path, mend="Give the tables/ folder that find wrote.")
-    return combine([read_events(each) for each in tables]).events
+    return pl.concat([_rows_of(each) for each in tables], how="diagonal_relaxed")
+
+
+def _rows_of(table: Path) -> pl.DataFrame:
+    return read_events(table).events.with_columns(pl.lit(str(table)).alias(MARKED_IN))
 
 
 class _Places:
@@ -160,16 +170,18 @@ class _Places:
         return events.with_columns(renamed.alias("recording")).filter(pl.col("recording").is_not_null())
 
 
-def _durations(tables: Sequence[pl.DataFrame], faults: list[Fault]) -> dict[str, float]:
-    """Seconds of every recording of the tables that can be read."""
+def _probed(tables: Sequence[pl.DataFrame], faults: list[Fault]) -> tuple[dict[str, float], dict[str, float]]:
+    """Seconds and sample rate of every recording of the tables that can be read."""
     found: dict[str, float] = {}
+    rates: dict[str, float] = {}
     last: TymbalError | None = None
     for path in dict.fromkeys(name for table in tables for name in table["recording"].to_list()):
         try:
-            found[path] = probe(path).duration_s
+            info = probe(path)
+            found[path], rates[path] = info.duration_s, info.sample_rate_hz
         except AudioError as error:
             last = error
             faults.append(Fault("unreadable", f"{error}; its examples were left out"))
     if last is not None and not found:
         raise last
-    return found
+    return found, rates

@@ -206,7 +206,7 @@ class Choice:
     weights: tuple[float, ...]
     calibrations: tuple[Calibration, ...]
     total: Calibration
-    table: tuple[tuple[str, float], ...]  # every finder and fusion that was tried, and its F1
+    table: tuple[tuple[str, float | None], ...]  # every finder and fusion that was tried, and its F1 if measured
     notes: tuple[str, ...] = ()
 
     def height(self, boxes: Boxes) -> Floats:
@@ -239,8 +239,8 @@ def by_finder(support: Support, folds: Sequence[Fold], count: int) -> list[list[
     ]
 
 
-def cleared(support: Support, names: Sequence[str]) -> tuple[Support, tuple[str, ...]]:
-    """The support without stretches that look like examples nobody marked, and what to tell about them.
+def cleared(support: Support, names: Sequence[str]) -> tuple[Support, list[Fold], tuple[str, ...]]:
+    """The support without stretches that look like examples nobody marked, its folds, and what to tell about it.
 
     After the last example nobody may have gone on marking, so what looks ALIKE there is unknown, not false. Up to the
     last example marks are taken to be complete, unless far more looks alike than was marked.
@@ -267,7 +267,10 @@ def cleared(support: Support, names: Sequence[str]) -> tuple[Support, tuple[str,
         alike = [each for each in alike if each[3]]
     else:
         notes = (f"{len(inside)} sounds between the examples are as much like them: taken for calls nobody marked",)
-    return without(support, [each[:3] for each in alike]), notes
+    if not alike:  # nothing to clear: the folds are those of the support itself
+        return support, folds, notes
+    support = without(support, [each[:3] for each in alike])
+    return support, leave_out(support, names), notes
 
 
 def choose(support: Support, names: Sequence[str]) -> Choice:
@@ -277,15 +280,15 @@ def choose(support: Support, names: Sequence[str]) -> Choice:
 
 def options(support: Support, names: Sequence[str]) -> tuple[Choice, ...]:
     """Each finder by itself, in the order of `names`, then their fusion where there are several."""
-    support, notes = cleared(support, names)
-    folds = leave_out(support, names)
+    support, folds, notes = cleared(support, names)
     single = [calibrated(samples) for samples in by_finder(support, folds, len(names))]
-    table = [(name, each.f1) for name, each in zip(names, single, strict=True)]
+    measured = len(support.places) > 1  # a single example cannot be left out
+    table = [(name, each.f1 if measured else None) for name, each in zip(names, single, strict=True)]
     shares = np.array([max(each.f1, 0.02) ** SHARPNESS for each in single])
     weights = tuple((shares / shares.sum()).tolist())
     fused = _fused(support, folds, single, weights)
     if len(names) > 1:
-        table.append(("+".join(names), fused.f1))
+        table.append(("+".join(names), fused.f1 if measured else None))
     found = [
         Choice((name,), (1.0,), (each,), Calibration(0.0, LEVEL, each.f1), tuple(table), notes)
         for name, each in zip(names, single, strict=True)

@@ -24,7 +24,7 @@ from tymbal.fewshot.finders.contract import Floats
 from tymbal.fewshot.picture import AnyScale, Picture, pictures
 from tymbal.fewshot.plan import part_blocks
 from tymbal.fewshot.prompt import Prompt
-from tymbal.fewshot.scale import BANDS, Scale, choose_scale
+from tymbal.fewshot.scale import BANDS, MARGIN, Scale, choose_scale
 from tymbal.fewshot.support import look
 
 DEFAULT = ("ncc", "lda")
@@ -86,12 +86,24 @@ class Finder:
         choice = choose(support, list(finders))
         everyone = list(range(len(support.places)))
         models = tuple(find_kind(name).fit(support, everyone) for name in choice.names)
-        return cls(prompt.label, scale, choice, models, _band(prompt), len(prompt.shots), choice.notes)
+        notes = choice.notes
+        if len(prompt.shots) > 1 and choice.total.f1 <= 0:
+            notes = (*notes, "no example was found by the others: they are silent, too faint, or unlike each other")
+        return cls(prompt.label, scale, choice, models, _band(prompt), len(prompt.shots), notes)
 
     @property
     def halo(self) -> int:
         """Frames of context around a block."""
         return max(model.reach for model in self.models)
+
+    @property
+    def examples_hz(self) -> tuple[float, float]:
+        """The band that the examples fill: as they say, else the scale's without its margins, about."""
+        if self.band_hz is not None:
+            return self.band_hz
+        low, high = self.scale.low_hz, self.scale.high_hz
+        margin = MARGIN / (1 + 2 * MARGIN) * (high - low)
+        return (low + margin if low > 0 else 0.0), high - margin
 
     @cached_property
     def digest(self) -> str:
@@ -118,11 +130,11 @@ class Finder:
 
     def _scan(self, reader: AudioReader, first: int, stop: int, least: float) -> list[Detection]:
         rate_hz = reader.info.sample_rate_hz
-        if rate_hz / 2 <= self.scale.low_hz:
+        if rate_hz / 2 <= self.examples_hz[0]:
             raise DataError(
                 f"a recording at {rate_hz} Hz holds nothing above {rate_hz / 2:g} Hz",
                 where=reader.info.path,
-                mend=f"The examples of {self.label!r} lie above {self.scale.low_hz:.0f} Hz: leave this file out.",
+                mend=f"The examples of {self.label!r} lie above {self.examples_hz[0]:.0f} Hz: leave this file out.",
             )
         found: list[Detection] = []
         models = self.models

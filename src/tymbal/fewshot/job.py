@@ -13,8 +13,9 @@ from typing import Any
 import polars as pl
 
 from tymbal.annotations import make_events, write_events
-from tymbal.audio import probe
-from tymbal.errors import Fault, UsageError
+from tymbal.audio.info import AudioInfo
+from tymbal.audio.probe import probe
+from tymbal.errors import Fault, NothingDoneError, UsageError
 from tymbal.fewshot.finder import LEAST, Detection, Finder
 from tymbal.fewshot.picture import block_count, frames_of
 from tymbal.fewshot.plan import Part, Target, plan_find
@@ -36,6 +37,7 @@ from tymbal.jobs import (
 
 PARTS = "parts"
 TABLES = "tables"
+SEARCHED = "recordings.csv"  # what was searched, and how many events each holds
 MARK = "mark"  # the empty column that the user writes right or wrong into
 
 
@@ -55,7 +57,16 @@ class FindWork:
         info = probe(part.path)
         samples = -(-info.samples * finder.scale.sample_rate_hz // info.sample_rate_hz)
         share = (part.stop - part.first) / max(1, block_count(frames_of(samples, finder.scale)))
-        return Worked(found, share * info.duration_s, info.faults)
+        return Worked(found, share * info.duration_s, (*info.faults, *_too_low(finder, info)))
+
+
+def _too_low(finder: Finder, info: AudioInfo) -> tuple[Fault, ...]:
+    """What to know where the recording ends below the top of the examples' band."""
+    top, limit = finder.examples_hz[1], info.sample_rate_hz / 2
+    if limit >= 0.95 * top:
+        return ()
+    what = f"examples of {finder.label!r} reach up to {top:.0f} Hz, a recording at {info.sample_rate_hz} Hz holds"
+    return (Fault("band_cut", f"{what} nothing above {limit:g} Hz: less sure"),)
 
 
 @dataclass(frozen=True)
@@ -83,8 +94,9 @@ def find_all(
 
     `out` gets events.parquet, events.csv, one Raven table per recording below tables/, and failures.csv. Finished
     parts of recordings lie in parts/: the same call goes on after a stop, and ends with the same bytes as one that
-    was never stopped. Files that cannot be read are listed, the rest goes on. Raises UsageError where somebody marked
-    rows of the tables in `out`: they would be written over.
+    was never stopped. Files that cannot be read are listed, the rest goes on; tables of an earlier run in `out` about
+    recordings that are not searched now are removed. Raises UsageError where somebody marked rows of the tables in
+    `out`: they would be written over; NothingDoneError where no recording can be searched (tables are left alone).
     """
     _refuse_marked(out)
     identity = {"finders": [finder.digest for finder in finders], "least": least}
@@ -113,8 +125,15 @@ def find_all(
             progress=progress,
         )
         merged = _merge(finders, plan.shards, place, broken)
-        failures = (*failed, *_once(broken.values()))
-        _write(out, merged.events, merged.searched, failures)
+        failures = (*failed, *_once([(plan.shards[index].items[0], broken[index]) for index in sorted(broken)]))
+        write_text(out / "failures.csv", _failure_rows(failures).write_csv())
+        if not merged.searched:
+            raise NothingDoneError(
+                f"no recording could be searched ({len(targets)} given); the first: {failures[0].message}",
+                where=out,
+                mend=f"All reasons are in {out / 'failures.csv'}.",
+            )
+        _write(out, merged.events, merged.searched)
         return Found(merged.events, len(merged.searched), failures, merged.faults, report, audio_s)
 
 
@@ -146,10 +165,10 @@ def _merge(finders: Sequence[Finder], shards: Sequence[Shard[Part]], place: Any,
     """The parts of every recording and label joined into events, in the order of the plan."""
     found: dict[tuple[str, str, int | None, int], list[Detection]] = defaultdict(list)
     faults: dict[tuple[str, str], Fault] = {}
-    bad = {shards[index].items[0].name for index in broken}
+    bad = {(shards[index].items[0].name, shards[index].items[0].label) for index in broken}
     for shard in shards:
         (part,) = shard.items
-        if part.name in bad:
+        if (part.name, part.label) in bad:
             continue
         saved = json.loads(place(shard).read_text(encoding="utf-8"))
         found[(part.name, part.path, part.channel, part.label)] += [Detection(**row) for row in saved["found"]]
@@ -166,12 +185,18 @@ def _merge(finders: Sequence[Finder], shards: Sequence[Shard[Part]], place: Any,
     return _Merged(make_events(events), searched, tuple((name, fault) for (name, _), fault in faults.items()))
 
 
-def _once(failures: Any) -> list[Failure]:
-    """One failure for each recording: its parts fail alike."""
-    return list({failure.item: failure for failure in failures}.values())
+def _once(failures: Sequence[tuple[Part, Failure]]) -> list[Failure]:
+    """One failure for each recording and label, whose parts fail alike, and one where all labels fail alike."""
+    by_label = {(part.name, part.label): failure for part, failure in reversed(failures)}
+    found = {(failure.item, failure.message): failure for failure in by_label.values()}
+    return sorted(found.values(), key=lambda failure: failure.item)
 
 
-def _write(out: Path, events: pl.DataFrame, searched: Sequence[str], failures: Sequence[Failure]) -> None:
+def _write(out: Path, events: pl.DataFrame, searched: Sequence[str]) -> None:
+    _remove_stale(out, searched)
+    counts: dict[str, int] = dict(events.group_by("recording").len().iter_rows())
+    rows = pl.DataFrame({"recording": list(searched), "events": [counts.get(name, 0) for name in searched]})
+    write_text(out / SEARCHED, rows.write_csv())
     marked = events.with_columns(pl.lit(None, dtype=pl.String).alias(MARK))
     write_through(out / "events.parquet", lambda file: events.write_parquet(file))
     write_events(marked, out / "events.csv", format="csv")
@@ -179,7 +204,22 @@ def _write(out: Path, events: pl.DataFrame, searched: Sequence[str], failures: S
     for name in searched:
         table = by_name.get((name,), marked.clear())
         write_events(table, out / TABLES / table_name(name), format="raven")
-    rows = pl.DataFrame(
+
+
+def _remove_stale(out: Path, searched: Sequence[str]) -> None:
+    """Remove tables that an earlier run wrote here (it says of which recordings) and that this run does not write."""
+    try:
+        before = pl.read_csv(out / SEARCHED, infer_schema=False, glob=False)["recording"].to_list()
+    except (OSError, pl.exceptions.PolarsError):
+        return
+    keep = {table_name(name) for name in searched}
+    for name in before:
+        if name is not None and table_name(name) not in keep:
+            (out / TABLES / table_name(name)).unlink(missing_ok=True)
+
+
+def _failure_rows(failures: Sequence[Failure]) -> pl.DataFrame:
+    return pl.DataFrame(
         {
             "recording": [f.item for f in failures],
             "error": [f.error for f in failures],
@@ -187,7 +227,6 @@ def _write(out: Path, events: pl.DataFrame, searched: Sequence[str], failures: S
         },
         schema={"recording": pl.String, "error": pl.String, "message": pl.String},
     )
-    write_text(out / "failures.csv", rows.write_csv())
 
 
 def table_name(recording: str) -> str:

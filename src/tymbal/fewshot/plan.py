@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tymbal.audio import probe
+from tymbal.audio import AudioInfo, probe
+from tymbal.errors import AudioError
 from tymbal.fewshot.picture import AnyScale, block_count, frames_of
 from tymbal.jobs import Failure, Plan, guarded, plan_groups
 from tymbal.jobs.guard import Worked
@@ -56,7 +57,7 @@ def plan_find(
     failures: list[Failure] = []
     total_s = 0.0
     for target in targets:
-        outcome = guarded(lambda each: Worked(probe(each.path)), target)
+        outcome = guarded(_looked_at, target)
         if outcome.worked is None:
             failures += [outcome.failure] if outcome.failure is not None else []
             continue
@@ -70,6 +71,13 @@ def plan_find(
                 groups.append([Part(*where, number, first, stop)])
     plan = plan_groups("find", groups, identity, address=_address)
     return plan, tuple(failures), total_s
+
+
+def _looked_at(target: Target) -> Worked[AudioInfo]:
+    info = probe(target.path)
+    if not info.samples:
+        raise AudioError("the recording holds no sound", where=target.path, mend="Leave it out.")
+    return Worked(info)
 
 
 def _address(part: Part) -> list[object]:

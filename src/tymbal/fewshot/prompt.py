@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +15,9 @@ from tymbal.errors import DataError, Fault, UsageError
 UNKNOWN = ("unk", "unknown")  # labels and certainties of rows that are neither examples nor counter-examples
 RIGHT, WRONG = ("pos", "right", "yes", "y", "true", "1", "+", "correct"), ("neg", "wrong", "no", "n", "false", "0", "-")
 SHOWN = 3  # faults of a kind that are told one by one
+LEAST_SAMPLES = 8  # of an example: what is shorter has no shape that could be looked for
 _ALIKE_S = 1e-3  # examples that differ by less are one example written twice
+MARKED_IN = "marked_in"  # column that says which file a marked row is from
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,7 @@ def make_prompts(
     shots: int | None = None,
     marked: pl.DataFrame | None = None,
     coverage: pl.DataFrame | None = None,
+    rates_hz: Mapping[str, float] | None = None,
 ) -> tuple[tuple[Prompt, ...], tuple[Fault, ...]]:
     """One prompt per label of a table of examples.
 
@@ -69,7 +73,9 @@ def make_prompts(
     labels : those to look for; none takes all. The rows of other labels are counter-examples.
     shots : take the first so many of each label, in the order of recording and onset; later rows become unknown.
     marked : detections that someone went through, their mark in a column `mark` (right or wrong, yes or no, POS or
-        NEG, 1 or 0). Right ones become examples, wrong ones counter-examples, unmarked rows nothing.
+        NEG, 1 or 0). Right ones become examples, wrong ones counter-examples, unmarked rows nothing. A column
+        `marked_in` says which file a row is from.
+    rates_hz : sample rates of the recordings, for what needs them: examples above half the rate, or of a few samples.
     coverage : what was listened to, by the COVERAGE schema; what it leaves out of a recording it names is unknown
         (the UNK rows of DCASE tables come as such holes).
 
@@ -87,17 +93,20 @@ def make_prompts(
     for label in labels:
         if label not in named:
             raise UsageError(f"no example is labelled {label!r}", parameter="label", allowed=", ".join(named) or None)
-    rows = _rows(events, durations, faults)
+    known = _Known(durations, rates_hz or {})
+    rows = _rows(events, known, faults)
     there = {label for label, _ in rows}
     wanted = [label for label in dict.fromkeys(labels) or named if label in there]
     if not wanted:
         told = "; ".join(fault.message for fault in summed(faults))
+        if rows and not told:
+            told = "All its rows are labelled UNK or of certainty unknown: mark some as what they are."
         raise DataError(
             "no example of the table can be used" if events.height else "there is no example in the table",
             where="examples",
             mend=told or "Give a table with one row for each example.",
         )
-    marks = _marks(marked, durations, faults) if marked is not None else []
+    marks = _marks(marked, known, faults) if marked is not None else []
     prompts = tuple(_prompt(label, rows, marks, shots, faults) for label in wanted)
     if coverage is not None:
         prompts = tuple(
@@ -119,25 +128,33 @@ def summed(faults: Sequence[Fault]) -> tuple[Fault, ...]:
     return tuple(found)
 
 
-def _rows(events: pl.DataFrame, durations: Mapping[str, float], faults: list[Fault]) -> list[tuple[str, Shot]]:
+@dataclass(frozen=True)
+class _Known:
+    """Seconds and sample rates of the recordings."""
+
+    durations: Mapping[str, float]
+    rates_hz: Mapping[str, float]
+
+
+def _rows(events: pl.DataFrame, known: _Known, faults: list[Fault]) -> list[tuple[str, Shot]]:
     """(label, shot) of every row that can be used, in the order of recording and onset."""
     found: list[tuple[str, Shot]] = []
     for row in events.iter_rows(named=True):
-        shot = _shot(row, durations, faults)
+        shot = _shot(row, known, faults)
         if shot is not None:
             unknown = str(row["certainty"] or "").casefold() in UNKNOWN
             found.append(("UNK" if unknown else str(row["label"] or "event"), shot))
     return sorted(found, key=lambda each: (each[1].recording, each[1].onset_s, each[1].offset_s, each[0]))
 
 
-def _shot(row: Mapping[str, object], durations: Mapping[str, float], faults: list[Fault]) -> Shot | None:
+def _shot(row: Mapping[str, object], known: _Known, faults: list[Fault]) -> Shot | None:
     path, onset, offset = str(row["recording"]), row["onset_s"], row["offset_s"]
     name = f"example {row['event_id']} ({Path(path).name})"
     if not isinstance(onset, float) or not isinstance(offset, float):
         faults.append(Fault("no_times", f"{name} has no begin or no end; left out"))
         return None
     name = f"example {row['event_id']} ({Path(path).name}, {onset:.3f} to {offset:.3f} s)"
-    end = durations[path]
+    end, rate = known.durations[path], known.rates_hz.get(path, math.inf)
     if offset <= onset:
         what = "has no length" if offset == onset else "ends before it begins"
         faults.append(Fault("no_length", f"{name} {what}; left out"))
@@ -145,9 +162,17 @@ def _shot(row: Mapping[str, object], durations: Mapping[str, float], faults: lis
     if onset >= end or offset <= 0:
         faults.append(Fault("outside", f"{name} lies outside the recording, which is {end:.3f} s long; left out"))
         return None
+    if (offset - onset) * rate < LEAST_SAMPLES:
+        what = f"{name} is shorter than {LEAST_SAMPLES} samples at {rate:g} Hz"
+        faults.append(Fault("no_length", f"{what}: it has no shape to look for; left out"))
+        return None
+    low, high = row["low_hz"], row["high_hz"]
+    if isinstance(low, float) and low >= rate / 2:
+        what = f"{name} lies above {low:g} Hz, and a recording at {rate:g} Hz holds nothing above {rate / 2:g} Hz"
+        faults.append(Fault("above_nyquist", f"{what}; left out"))
+        return None
     if onset < 0 or offset > end + 1e-6:
         faults.append(Fault("clipped", f"{name} reaches beyond the recording, which is {end:.3f} s long; cut there"))
-    low, high = row["low_hz"], row["high_hz"]
     band = isinstance(low, float) and isinstance(high, float) and 0 <= low < high
     channel = row["channel"]
     return Shot(
@@ -160,7 +185,7 @@ def _shot(row: Mapping[str, object], durations: Mapping[str, float], faults: lis
     )
 
 
-def _marks(marked: pl.DataFrame, durations: Mapping[str, float], faults: list[Fault]) -> list[tuple[str, bool, Shot]]:
+def _marks(marked: pl.DataFrame, known: _Known, faults: list[Fault]) -> list[tuple[str, bool, Shot]]:
     """(label, right, shot) of every row that has a mark."""
     column = next((name for name in marked.columns if name.casefold() == "mark"), None)
     if column is None:
@@ -177,10 +202,10 @@ def _marks(marked: pl.DataFrame, durations: Mapping[str, float], faults: list[Fa
         if word not in RIGHT and word not in WRONG:
             raise DataError(
                 f"the mark {row[column]!r} is neither right nor wrong",
-                where=f"marked, row of {float(row['onset_s'] or 0):.3f} s",
+                where=f"{row.get(MARKED_IN) or 'marked'}, row of {float(row['onset_s'] or 0):.3f} s",
                 allowed="right, yes, POS, 1, + or wrong, no, NEG, 0, -; empty where you did not look",
             )
-        shot = _shot(row, durations, faults)
+        shot = _shot(row, known, faults)
         if shot is not None:
             found.append((str(row["label"] or "event"), word in RIGHT, shot))
     if not found:
@@ -240,10 +265,12 @@ def _without_twins(shots: Sequence[Shot], label: str, faults: list[Fault]) -> li
             continue
         overlapping += bool(near)
         kept.append(shot)
-    if len(kept) < len(shots):
-        faults.append(Fault("twice", f"{len(shots) - len(kept)} examples of {label!r} are in the table twice"))
+    if twice := len(shots) - len(kept):
+        what = f"{twice} example{'s' if twice > 1 else ''} of {label!r} {'are' if twice > 1 else 'is'}"
+        faults.append(Fault("twice", f"{what} in the table more than once; each is used once"))
     if overlapping:
-        faults.append(Fault("overlapping", f"{overlapping} examples of {label!r} overlap the one before; all are used"))
+        what = "1 example" if overlapping == 1 else f"{overlapping} examples"
+        faults.append(Fault("overlapping", f"{what} of {label!r} begin before the last one ends; all are used"))
     return kept
 
 
