@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import unicodedata
+from pathlib import PurePosixPath
 
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tymbal.annotations import make_events, match_recordings, recording_of_table
+from tymbal.annotations import make_events, match_recordings, recording_of_table, table_of_recording
 from tymbal.annotations.coverage import whole_coverage
 
 
@@ -31,6 +32,26 @@ from tymbal.annotations.coverage import whole_coverage
 )
 def test_a_table_name_speaks_of_its_recording(table: str, recording: str) -> None:
     assert recording_of_table(table) == recording
+
+
+@pytest.mark.parametrize(
+    ("recording", "table"),
+    [
+        ("X.wav", "X.wav.selections.txt"),
+        ("a/b/X.wav", "a/b/X.wav.selections.txt"),
+        ("../X.wav", "X.wav.selections.txt"),
+        ("C:\\rec\\X.wav", "rec/X.wav.selections.txt"),
+    ],
+)
+def test_a_recording_has_its_own_table(recording: str, table: str) -> None:
+    assert table_of_recording(recording) == table
+    assert recording_of_table(PurePosixPath(table).name) == PurePosixPath(recording.replace("\\", "/")).name
+
+
+def test_long_names_are_cut_and_stay_apart() -> None:
+    first, second = (table_of_recording(f"a/{'ü' * 120}{end}.wav") for end in "xy")
+    assert first != second
+    assert all(len(name.encode()) <= 200 and name.startswith("a/ü") for name in (first, second))
 
 
 def matched(name: str, recordings: list[str], source: str | None = None) -> tuple[list[str], list[str]]:

@@ -38,7 +38,30 @@ def test_raven_tables_are_complete_and_read_back(fitted: Detector, bursts: Burst
     back = read_events(table).events
     np.testing.assert_allclose(back["onset_s"], found.events["onset_s"])
     assert set(back["high_hz"]) == {RATE / 2}
-    assert (tmp_path / "out" / "raven" / "quiet.wav.selections.txt").is_file()
+    empty = tmp_path / "out" / "raven" / "quiet.wav.selections.txt"
+    assert empty.read_text() == table.read_text().splitlines(keepends=True)[0]
+
+
+def test_names_that_differ_by_a_folder_or_are_long_have_tables_of_their_own(
+    fitted: Detector, bursts: Bursts, tmp_path: Path
+) -> None:
+    (tmp_path / "in" / "a").mkdir(parents=True)
+    names = ["a/0.wav", "a__0.wav", f"{'x' * 240}.wav"]
+    for name in names:
+        shutil.copy(bursts.folder / "0.wav", tmp_path / "in" / name)
+    run_detector(fitted, bursts.encoder, tmp_path / "in", tmp_path / "out")
+    tables = sorted((tmp_path / "out" / "raven").rglob("*.selections.txt"))
+    assert len(tables) == 3
+    assert {read_events(table).events["recording"][0] for table in tables} == set(names)
+
+
+def test_tables_come_with_their_recordings_and_come_back(fitted: Detector, bursts: Bursts, tmp_path: Path) -> None:
+    run_detector(fitted, bursts.encoder, bursts.folder, tmp_path)
+    table = tmp_path / "raven" / "1.wav.selections.txt"
+    was = table.read_bytes()
+    table.unlink()
+    assert run_detector(fitted, bursts.encoder, bursts.folder, tmp_path).resumed == 4
+    assert table.read_bytes() == was
 
 
 def test_a_run_that_was_stopped_ends_with_the_same_tables(

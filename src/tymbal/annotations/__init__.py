@@ -11,7 +11,7 @@ from tymbal.annotations.coverage import (
     within_coverage,
 )
 from tymbal.annotations.formats.base import Format
-from tymbal.annotations.matching import RecordingIndex, match_recordings, recording_of_table
+from tymbal.annotations.matching import RecordingIndex, match_recordings, recording_of_table, table_of_recording
 from tymbal.annotations.reading import Annotations, combine, read_events, write_events
 from tymbal.annotations.registry import FORMATS
 from tymbal.annotations.tables import COVERAGE, EVENTS, make_coverage, make_events
@@ -35,6 +35,7 @@ __all__ = [
     "merge_intervals",
     "read_events",
     "recording_of_table",
+    "table_of_recording",
     "whole_coverage",
     "within_coverage",
     "write_events",

@@ -7,9 +7,11 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 import polars as pl
 
+from tymbal.config import digest
 from tymbal.errors import Fault
 
 AUDIO_SUFFIXES = frozenset(
@@ -24,6 +26,7 @@ _TABLE_ENDINGS = re.compile(
     r"|_annotations|\.annotations?)?\.(txt|tsv|csv|textgrid|json|xml|mat|not\.mat)$",
     re.IGNORECASE,
 )
+_LONGEST = 180  # bytes of a recording's name in that of its table; file systems take 255, endings included
 _SHOWN = 5  # names listed in a fault; the rest is counted
 
 
@@ -33,6 +36,22 @@ def recording_of_table(name: str) -> str:
     "X.Table.1.selections.txt", "X.BirdNET.results.csv" and "X.TextGrid" speak of X; "X.cbin.not.mat" of X.cbin.
     """
     return _TABLE_ENDINGS.sub("", name) or name
+
+
+def table_of_recording(recording: str, ending: str = ".selections.txt") -> str:
+    """Where a recording's own table lies below a folder of tables: at the recording's path, with `ending`.
+
+    What would lead out of that folder is left out. A name that file systems may refuse for its length is cut, and ends
+    in eight digits of its hash.
+    """
+    path = PurePosixPath(recording.replace("\\", "/"))
+    parts = [part for part in path.parts if part not in ("/", "..", ".") and not part.endswith(":")]
+    name = (parts[-1:] or ["recording"])[0]
+    told = name.encode("utf-8", "surrogatepass")
+    if len(told) > _LONGEST:
+        cut = told[: _LONGEST - 9].decode("utf-8", "ignore")
+        name = f"{cut}~{digest(name)[:8]}"
+    return str(PurePosixPath(*parts[:-1], f"{name}{ending}"))
 
 
 def match_recordings(events: pl.DataFrame, recordings: Sequence[str]) -> tuple[pl.DataFrame, tuple[Fault, ...]]:

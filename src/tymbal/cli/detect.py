@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from tymbal.cli.common import EXIT_OK, EXIT_SOME_FAILED, Json, Quiet, Workers, say, say_failures, say_json, say_table
+from tymbal.cli.common import (
+    EXIT_OK,
+    EXIT_SOME_FAILED,
+    Json,
+    Quiet,
+    Workers,
+    count,
+    say,
+    say_failures,
+    say_json,
+    say_table,
+)
 from tymbal.cli.probe import interval, tell_units
 from tymbal.errors import DataError, UsageError
 
@@ -172,7 +183,7 @@ def _train(source: Path, out: Path, training: Training, workers: int | None, qui
         found = {"labels": list(detector.labels_), "threshold": calibration.threshold, "notes": notes}
         say_json({"detector": str(out), **found})
     elif not quiet:
-        say(f"trained on {notes['events']} events, {notes['held_events']} held out to stop and to choose by")
+        say(f"trained on {count(notes['events'], 'event')}, {notes['held_events']:,} held out to stop and to choose by")
         say(f"classes: {', '.join(detector.labels_)}")
         say(f"best epoch {notes['best_epoch']} of {notes['epochs']}; threshold {calibration.threshold:g}")
         say(f"F1 on what was held out {notes['validation_f1']:.3f} (mean of IoU 0.5 and 0.8; chosen by it: too high)")
@@ -235,7 +246,7 @@ def _run(
         say_json({"out": str(out), **counts, "failures": found.failures.to_dicts()})
     else:
         if not quiet:
-            say(f"{found.events.height} events in {found.recordings} recordings, in {out}")
+            say(f"{count(found.events.height, 'event')} in {count(found.recordings, 'recording')}, in {out}")
             rows = found.events.group_by("label").len().sort("label").rows()
             say_table(["label", "events"], rows)
         say_failures(failures, kept_in=out / "failures.csv")

@@ -9,7 +9,6 @@ killed goes on with the others, and ends with the same tables.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ import numpy as np
 import polars as pl
 import torch
 
-from tymbal.annotations import make_events, write_events
+from tymbal.annotations import make_events, table_of_recording, write_events
 from tymbal.audio import AudioReader, find_recordings
 from tymbal.config import digest
 from tymbal.corpus.corpus import read_table, write_table
@@ -68,6 +67,14 @@ class Item:
     def address(self) -> list[Any]:
         """What decides its events; where it lies does not."""
         return [self.name, self.size_bytes, self.mtime_ns]
+
+
+@dataclass(frozen=True)
+class Sounded:
+    """What was found in one recording: an Events table, and half the rate it was recorded at."""
+
+    events: pl.DataFrame
+    nyquist_hz: float
 
 
 @dataclass(frozen=True)
@@ -139,11 +146,12 @@ class DetectWork:
         """One thread for torch: sums in several threads depend on how many there are."""
         torch.set_num_threads(1)
 
-    def __call__(self, item: Item) -> Worked[pl.DataFrame]:
+    def __call__(self, item: Item) -> Worked[Sounded]:
         """The events of one recording, channel by channel."""
         path = Path(item.path)
         with AudioReader(path) as reader:
             count, faults = reader.info.channels, tuple(reader.faults)
+            nyquist_hz = reader.info.sample_rate_hz / 2
             if not reader.samples:
                 raise DataError("holds no sample", where=item.name, mend="Record it again.")
         chosen: list[int | None] = [None]
@@ -156,7 +164,7 @@ class DetectWork:
             )
             parts.append(self._detector.events(boxes, item.name, channel))
             audio_s += seconds
-        return Worked(pl.concat(parts), audio_s, faults)
+        return Worked(Sounded(pl.concat(parts), nyquist_hz), audio_s, faults)
 
 
 def run_detector(
@@ -216,11 +224,13 @@ def _run(
     plan = plan_groups("detect", [[each] for each in items], settings, address=Item.address)
     failures: list[tuple[str, str, str]] = []
 
-    def save(shard: Shard[Any], outcomes: ShardOutcomes[pl.DataFrame]) -> None:
+    def save(shard: Shard[Any], outcomes: ShardOutcomes[Sounded]) -> None:
         failures.extend((each.item, each.error, each.message) for each in outcomes.failures)
         for outcome in outcomes.outcomes:
             if outcome.worked is not None:
-                write_table(_part(folder, shard), outcome.worked.value)
+                found = outcome.worked.value
+                _write_raven(_raven(folder, shard), found)
+                write_table(_part(folder, shard), found.events)  # last: it says that the recording is done
 
     threads = torch.get_num_threads()
     try:
@@ -228,7 +238,7 @@ def _run(
             plan,
             work,
             save,
-            is_done=lambda shard: _part(folder, shard).is_file(),
+            is_done=lambda shard: _part(folder, shard).is_file() and _raven(folder, shard).is_file(),
             executor=executor,
             progress=progress,
         )
@@ -278,28 +288,20 @@ def _part(folder: Path, shard: Shard[Any]) -> Path:
     return folder / PARTS / f"{shard.key}.parquet"
 
 
+def _raven(folder: Path, shard: Shard[Any]) -> Path:
+    return folder / RAVEN / table_of_recording(shard.items[0].name)
+
+
+def _write_raven(path: Path, found: Sounded) -> None:
+    """A recording's own selection table, with bounds in frequency where boxes have none: Raven draws no box without."""
+    bounds = [pl.col("low_hz").fill_null(0.0), pl.col("high_hz").fill_null(found.nyquist_hz)]
+    write_events(found.events.with_columns(bounds), path, format="raven")
+
+
 def _tables(folder: Path, shards: list[Shard[Any]], failed: pl.DataFrame) -> pl.DataFrame:
-    """All tables out of the parts; every recording's own Raven table, with bounds where boxes have none."""
-    parts = []
-    for shard in shards:
-        item = shard.items[0]
-        events = read_table(_part(folder, shard))
-        parts.append(events)
-        nyquist = _nyquist_hz(Path(item.path)) if events.height else 0.0
-        full = events.with_columns(pl.col("low_hz").fill_null(0.0), pl.col("high_hz").fill_null(nyquist))
-        write_events(full, folder / RAVEN / f"{_safe(item.name)}.selections.txt", format="raven")
-    events = make_events(pl.concat(parts))
+    """The tables of all recordings, out of the parts."""
+    events = make_events(pl.concat([read_table(_part(folder, shard)) for shard in shards]))
     write_table(folder / f"{TABLE}.parquet", events)
     write_through(folder / f"{TABLE}.csv", lambda file: events.write_csv(file))
     write_through(folder / "failures.csv", lambda file: failed.write_csv(file))
     return events
-
-
-def _nyquist_hz(path: Path) -> float:
-    with AudioReader(path) as reader:
-        return reader.info.sample_rate_hz / 2
-
-
-def _safe(name: str) -> str:
-    """A recording's path as one file name."""
-    return re.sub(r"[/\\]", "__", name)

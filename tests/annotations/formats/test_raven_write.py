@@ -35,6 +35,26 @@ def test_events_to_raven_and_back(
     assert back["note"].to_list() == ["n"] * len(rows)
 
 
+def test_a_table_of_nothing_has_the_columns_of_one_with_rows(tmp_path: Path) -> None:
+    one = make_events(
+        {
+            "recording": ["X.wav"],
+            "onset_s": [0.0],
+            "offset_s": [1.0],
+            "low_hz": [0.0],
+            "high_hz": [4000.0],
+            "score": [0.5],
+            "label": ["a"],
+        }
+    )
+    write_events(one, tmp_path / "one.txt", format="raven")
+    write_events(one.clear(), tmp_path / "none.txt", format="raven")
+    header = (tmp_path / "none.txt").read_text()
+    assert header == (tmp_path / "one.txt").read_text().splitlines(keepends=True)[0]
+    assert header.startswith(HEAD)
+    assert "Score" in header
+
+
 CELL = st.text(st.characters(blacklist_characters="\t\r\n\0", blacklist_categories=["Cs"]), max_size=4)
 NUMBER = st.one_of(
     st.integers(0, 99).map(str),

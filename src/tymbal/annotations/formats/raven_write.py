@@ -206,6 +206,8 @@ def _first(pair: tuple[float, Any]) -> float:
 
 
 def _standard_header(events: pl.DataFrame) -> list[str]:
+    if events.is_empty():  # nothing was found: the table still has every column of one with rows
+        return [*_BASE, "Begin File", "Annotation", "Score"]
     blank = {
         name for name in ("low_hz", "high_hz", "recording", "score", "certainty", "annotator") if _blank(events, name)
     }
