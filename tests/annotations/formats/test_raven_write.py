@@ -12,6 +12,7 @@ from tests.annotations.formats.helpers import EVENT, put, table, there_and_back
 from tests.reference.annotations import cells
 
 from tymbal.annotations import combine, make_events, read_events, write_events
+from tymbal.annotations.formats import raven_write
 from tymbal.annotations.text import decode
 from tymbal.errors import AnnotationError
 
@@ -53,6 +54,23 @@ def test_a_table_of_nothing_has_the_columns_of_one_with_rows(tmp_path: Path) -> 
     assert header == (tmp_path / "one.txt").read_text().splitlines(keepends=True)[0]
     assert header.startswith(HEAD)
     assert "Score" in header
+
+
+def test_pieces_give_the_table_of_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = {
+        "recording": ["X.wav"] * 7,
+        "onset_s": [float(number) for number in range(7)],
+        "offset_s": [number + 0.5 for number in range(7)],
+        "score": [None] * 5 + [0.5, None],
+        "label": ["a", None, "b"] * 2 + ["c"],
+        "note": ["x"] * 7,
+    }
+    events = make_events(rows)
+    write_events(events, tmp_path / "whole.txt", format="raven")
+    monkeypatch.setattr(raven_write, "_PIECE", 3)
+    write_events(events, tmp_path / "pieces.txt", format="raven")
+    assert (tmp_path / "pieces.txt").read_bytes() == (tmp_path / "whole.txt").read_bytes()
+    assert [row[0] for row in cells((tmp_path / "pieces.txt").read_text())[1:]] == [str(n) for n in range(1, 8)]
 
 
 CELL = st.text(st.characters(blacklist_characters="\t\r\n\0", blacklist_categories=["Cs"]), max_size=4)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -15,6 +15,7 @@ from tymbal.annotations.sheet import SOURCE_ROW, VIEW_ROWS, Sheet, header_name, 
 
 Cells = list[str | None]
 _BASE = ("Selection", "View", "Channel", "Begin Time (s)", "End Time (s)", "Low Freq (Hz)", "High Freq (Hz)")
+_PIECE = 8192  # rows at a time
 _FIELDS = {  # Events column -> (header, keys under which a table may hold it)
     "recording": ("Begin File", ("begin_path", "begin_file")),
     "channel": ("Channel", ("channel",)),
@@ -33,25 +34,37 @@ def write(events: pl.DataFrame, path: Path, coverage: pl.DataFrame | None) -> No
     was, all views; only cells whose event has changed since are written anew, and what has no column gets one at the
     end. Other events get Raven's standard columns. A null channel is written as 1: Raven has no word for the mix.
     """
-    from tymbal.jobs.atomic import write_text
+    from tymbal.jobs.atomic import write_bytes
 
     timed = pl.col("onset_s").is_not_null() | pl.col("offset_s").is_not_null()
     if events.filter(timed).height < events.height:  # a row that had one time only is given back as it was
         require_times(events, path, "raven")
     names = [name for name in extra_columns(events) if name not in (SOURCE_ROW, VIEW_ROWS)]
     raw = "Begin Time (s)" in names or "File Offset (s)" in names
-    table = _Table(events, names if raw else [], [] if raw else names)
-    lines = ["\t".join(table.header), *("\t".join(row) for row in table.lines())]
-    write_text(path, "\n".join(lines) + "\n")
+    if raw or VIEW_ROWS in events.columns:
+        tables: Iterable[_Table] = [_Table(events, names if raw else [], [] if raw else names)]
+    else:  # cells as Python's strings take a hundred times their length: a day of detections goes piece by piece
+        header = _standard_header(events)
+        pieces = events.iter_slices(_PIECE) if events.height else [events]
+        tables = (_Table(piece, [], names, header, _PIECE * number) for number, piece in enumerate(pieces))
+    parts: list[bytes] = []
+    for table in tables:
+        if not parts:
+            parts.append(_text([table.header]))
+        parts.append(_text(table.lines()))
+    write_bytes(path, b"".join(parts))
 
 
 class _Table:
     """The rows to be, column by column: raw cells first, then what the events say now."""
 
-    def __init__(self, events: pl.DataFrame, raw: list[str], extras: list[str]) -> None:
+    def __init__(
+        self, events: pl.DataFrame, raw: list[str], extras: list[str], header: list[str] | None = None, first: int = 0
+    ) -> None:
         self._events = events
         self._raw = raw
-        header = [header_name(name) for name in raw] if raw else _standard_header(events)
+        self._before = first  # rows that stand above these
+        header = [header_name(name) for name in raw] if raw else header or _standard_header(events)
         self._columns: list[Cells] = [_raw_cells(events, name) for name in raw]
         if not raw:
             self._columns = [[None] * events.height for _ in header]
@@ -160,7 +173,7 @@ class _Table:
     def _fill_standard(self) -> None:
         columns = {name: self.header.index(name) for name in ("Selection", "View", "Channel")}
         for row, channel in enumerate(self._events["channel"].fill_null(1).to_list()):
-            self._put(row, columns["Selection"], str(row + 1))
+            self._put(row, columns["Selection"], str(self._before + row + 1))
             self._put(row, columns["View"], "Spectrogram 1")
             self._put(row, columns["Channel"], str(channel))
 
@@ -199,6 +212,10 @@ class _Table:
         if all(number >= 0 for number in numbers) and numbers == sorted(numbers):
             numbered.sort(key=_first)
         return [_trimmed(cells) for _, cells in numbered]
+
+
+def _text(rows: Iterable[Sequence[str]]) -> bytes:
+    return "".join("\t".join(row) + "\n" for row in rows).encode("utf-8")
 
 
 def _first(pair: tuple[float, Any]) -> float:
