@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.detection.strategies import boxes, intervals
-from tests.reference.detectors import iou, pairs
+from tests.reference.detectors import area_iou, iou, pairs
 
 from tymbal.detection import Boxes, overlapping
 from tymbal.errors import DataError
@@ -20,6 +21,44 @@ def test_overlapping_finds_what_every_pair_tried_finds(a: Boxes, b: Boxes) -> No
         assert list(zip(first.tolist(), second.tolist(), strict=True)) == pairs(intervals(a), intervals(b), above)
         wanted = [iou(intervals(a)[i], intervals(b)[j]) for i, j in zip(first, second, strict=True)]
         np.testing.assert_allclose(found, wanted, rtol=1e-12)
+
+
+def banded(found: Boxes, seed: int) -> Boxes:
+    """The boxes with random bands, many of them shared."""
+    random = np.random.default_rng(seed)
+    low = random.choice([20e3, 25e3, 60e3], len(found)) * random.uniform(0.9, 1.1, len(found))
+    return Boxes.make(
+        found.onset_s,
+        found.offset_s,
+        score=found.score,
+        label=found.label,
+        low_hz=low,
+        high_hz=low * random.choice([1.2, 2.0], len(found)),
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(boxes(most=25), boxes(most=25), st.integers(0, 1000))
+def test_overlap_of_areas_is_that_of_every_pair_tried(a: Boxes, b: Boxes, seed: int) -> None:
+    a, b = banded(a, seed), banded(b, seed + 1)
+    rows = [list(zip(s.onset_s, s.offset_s, s.low_hz, s.high_hz, strict=True)) for s in (a, b)]
+    for above in (0.0, 0.5):
+        wanted = {
+            (i, j): area_iou(x, y) ** 0.5
+            for i, x in enumerate(rows[0])
+            for j, y in enumerate(rows[1])
+            if area_iou(x, y) ** 0.5 > above + 1e-6
+        }
+        first, second, found = overlapping(a, b, above=above)
+        assert list(zip(first.tolist(), second.tolist(), strict=True)) == list(wanted)
+        np.testing.assert_allclose(found, list(wanted.values()), rtol=1e-9)
+
+
+def test_one_box_without_bounds_makes_all_of_them_intervals() -> None:
+    a = Boxes.make([0.0], [1.0], low_hz=[10.0], high_hz=[20.0])
+    b = Boxes.make([0.0], [1.0], low_hz=[30.0], high_hz=[40.0])
+    assert len(overlapping(a, b)[0]) == 0
+    assert overlapping(a, Boxes.make([0.0], [1.0]))[2].tolist() == [1.0]
 
 
 @settings(max_examples=20, deadline=None)

@@ -67,3 +67,15 @@ def test_candidates_that_find_unknown_events_teach_nothing() -> None:
     without, _ = calibrate([Candidates(boxes, kind)], [known], 1, PLAIN)
     with_unknown, _ = calibrate([Candidates(boxes, kind)], [both], 1, PLAIN)
     assert with_unknown.offset[0] > without.offset[0]
+
+
+def test_boxes_with_bounds_are_judged_as_areas() -> None:
+    """Right in time, at another frequency: no find. Two calls at one time, one above the other: both are kept."""
+    truth = [Boxes.make([0.0, 0.0], [1.0, 1.0], low_hz=[20.0, 60.0], high_hz=[30.0, 80.0])]
+    found = [Boxes.make([0.0, 0.0], [1.0, 1.0], score=[0.9, 0.8], low_hz=[20.0, 90.0], high_hz=[30.0, 99.0])]
+    assert f1_score(truth, found, 0.0, 0.5) == 0.5
+    assert f1_score(truth, [Boxes.make([0.0, 0.0], [1.0, 1.0])], 0.0, 0.5) == 1.0  # told in time, judged in time
+    candidates = Candidates(found[0], np.zeros(2, dtype=np.int64))
+    calibration, value = calibrate([candidates], truth, 1, DecodingConfig())
+    assert len(calibration.boxes(candidates, DecodingConfig())) == 2
+    assert value == pytest.approx(2 / 3)  # the wrong one left out by the threshold

@@ -77,10 +77,24 @@ def test_unknown_classes_and_missing_bounds_teach_nothing() -> None:
     bounds = torch.tensor([[0.2, 0.5], [0.3, 0.3]], requires_grad=True)
     away = bounds_loss(bounds, torch.tensor([[0.1, 0.7], [np.nan, np.nan]]))
     away.backward()
-    assert away.item() == pytest.approx(0.15)
+    assert away.item() == pytest.approx(0.15 + 1 - 0.3 / 0.6)
     assert bounds.grad is not None
     assert torch.isfinite(bounds.grad).all()
     assert (bounds.grad[1] == 0).all()
+
+
+@settings(max_examples=30, deadline=None)
+@given(*[st.floats(0.02, 0.98)] * 4)
+def test_bounds_count_by_error_and_by_overlap(low: float, high: float, true_low: float, height: float) -> None:
+    true_high = true_low + height * (1 - true_low)
+    found = torch.tensor([[low, high]], dtype=torch.float64, requires_grad=True)
+    loss = bounds_loss(found, torch.tensor([[true_low, true_high]], dtype=torch.float64))
+    loss.backward()
+    overlap = iou((low, high), (true_low, true_high)) if high > low else 0.0
+    wanted = (abs(low - true_low) + abs(high - true_high)) / 2 + 1 - overlap
+    assert loss.item() == pytest.approx(wanted, abs=1e-9)
+    assert found.grad is not None
+    assert torch.isfinite(found.grad).all()
 
 
 def test_weights_of_classes_count() -> None:

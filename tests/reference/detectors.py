@@ -14,6 +14,13 @@ def iou(a: Box, b: Box) -> float:
     return 0.0 if shared <= 0 else shared / (a[1] - a[0] + b[1] - b[0] - shared)
 
 
+def area_iou(a: tuple[float, ...], b: tuple[float, ...]) -> float:
+    """Intersection over union of two boxes (onset, offset, low, high)."""
+    shared = max(min(a[1], b[1]) - max(a[0], b[0]), 0.0) * max(min(a[3], b[3]) - max(a[2], b[2]), 0.0)
+    areas = [(box[1] - box[0]) * (box[3] - box[2]) for box in (a, b)]
+    return 0.0 if shared == 0 else shared / (sum(areas) - shared)
+
+
 def pairs(a: list[Box], b: list[Box], above: float) -> list[tuple[int, int]]:
     """Every pair of one box each whose IoU is above a bound."""
     return [(i, j) for i, x in enumerate(a) for j, y in enumerate(b) if iou(x, y) > above]

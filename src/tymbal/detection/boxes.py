@@ -100,11 +100,26 @@ class Boxes:
         return Boxes(self.onset_s, self.offset_s, score, self.label, self.low_hz, self.high_hz)
 
 
+def corners(*sides: Boxes) -> list[Floats]:
+    """Each side as (n, 4) onset, offset, low, high where every box of all sides has bounds, else as (n, 2) of time."""
+    bounded = all(np.isfinite(side.low_hz).all() and np.isfinite(side.high_hz).all() for side in sides)
+    if not bounded:
+        return [side.edges_s for side in sides]
+    return [np.stack([side.onset_s, side.offset_s, side.low_hz, side.high_hz], axis=1) for side in sides]
+
+
 def overlapping(a: Boxes, b: Boxes, *, above: float = 0.0) -> tuple[Ints, Ints, Floats]:
-    """All pairs (row of a, row of b, IoU in time) whose intersection over union is above `above`, by a, then b."""
-    pairs = overlapping_pairs(a.edges_s, b.edges_s, minimum_iou=above)
+    """All pairs (row of a, row of b, IoU) whose intersection over union is above `above`, by a, then b.
+
+    In time; where all boxes have bounds, the square root of the IoU of areas. That is the IoU per axis, so that a bound
+    means the same with frequency and without, and calls one above the other at one time are apart.
+    """
+    first, second = corners(a, b)
+    areas = first.shape[1] == 4
+    pairs = overlapping_pairs(first, second, minimum_iou=above**2 if areas else above)
     order = np.lexsort((pairs.prediction, pairs.reference))
-    return pairs.reference[order], pairs.prediction[order], pairs.iou[order]
+    iou = pairs.iou[order]
+    return pairs.reference[order], pairs.prediction[order], np.sqrt(iou) if areas else iou
 
 
 def components(count: int, first: Ints, second: Ints) -> Iterator[Ints]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tymbal.detection.boxes import UNKNOWN, Boxes, Floats, Ints
+from tymbal.detection.boxes import UNKNOWN, Boxes, Floats, Ints, corners
 from tymbal.detection.decoding import DecodingConfig, suppress
 from tymbal.detection.methods import Candidates
 from tymbal.evaluation.detection import match_boxes, match_by_score, overlapping_pairs
@@ -79,7 +79,8 @@ def best_threshold(boxes: Sequence[Boxes], references: Sequence[Boxes]) -> tuple
 
 def f1_score(references: Sequence[Boxes], boxes: Sequence[Boxes], threshold: float, iou: float) -> float:
     """F1 over recordings of the boxes from `threshold` on; labels must agree, and what finds an event of unknown
-    class counts neither way. 0 where there is nothing to find and nothing found."""
+    class counts neither way. 0 where there is nothing to find and nothing found. The IoU is that of areas where all
+    boxes of both sides have bounds in frequency, else that of times."""
     return _Told.of(references, boxes).f1(threshold, iou)
 
 
@@ -107,9 +108,10 @@ class _Told:
         found, found_of = self.found.take(kept), self.found_of[kept]
         known = self.truth.label != UNKNOWN
         classes = int(max(self.truth.label.max(initial=0), found.label.max(initial=0))) + 1
+        wanted, told = corners(self.truth, found)
         matched = match_boxes(
-            self.truth.edges_s[known],
-            found.edges_s,
+            wanted[known],
+            told,
             minimum_iou=iou,
             reference_group=self.truth_of[known] * classes + self.truth.label[known],
             prediction_group=found_of * classes + found.label,
@@ -119,8 +121,8 @@ class _Told:
             left = np.setdiff1d(np.arange(len(found)), matched)
             excused = len(
                 match_boxes(
-                    self.truth.edges_s[~known],
-                    found.edges_s[left],
+                    wanted[~known],
+                    told[left],
                     minimum_iou=iou,
                     reference_group=self.truth_of[~known],
                     prediction_group=found_of[left],
@@ -131,14 +133,19 @@ class _Told:
 
 def _right(boxes: Boxes, truth: Boxes) -> Floats:
     """1 for candidates that are right, served in order of score; 0 for others; NaN for those of unknown class."""
-    known, unknown = truth.take(truth.label != UNKNOWN), truth.take(truth.label == UNKNOWN)
+    known = truth.label != UNKNOWN
+    wanted, told = corners(truth, boxes)
     pairs = overlapping_pairs(
-        known.edges_s, boxes.edges_s, minimum_iou=RIGHT_IOU, reference_group=known.label, prediction_group=boxes.label
+        wanted[known],
+        told,
+        minimum_iou=RIGHT_IOU,
+        reference_group=truth.label[known],
+        prediction_group=boxes.label,
     )
     right = np.zeros(len(boxes))
-    right[match_by_score(pairs, boxes.score, len(known)).prediction] = 1.0
-    if len(unknown):
-        near = overlapping_pairs(unknown.edges_s, boxes.edges_s, minimum_iou=RIGHT_IOU).prediction
+    right[match_by_score(pairs, boxes.score, int(known.sum())).prediction] = 1.0
+    if not known.all():
+        near = overlapping_pairs(wanted[~known], told, minimum_iou=RIGHT_IOU).prediction
         right[near] = np.where(right[near] == 1.0, 1.0, np.nan)
     return right
 
