@@ -1,6 +1,7 @@
 """Public benchmarks: layouts, exact protocols, published numbers; what lies on disk is verified before it is run."""
 
-from tymbal.benchmarks.bench import BenchOutcome, run_benchmark
+from tymbal.benchmarks.bench import BenchOutcome, asked, run_benchmark
+from tymbal.benchmarks.boxes import BoxesConfig
 from tymbal.benchmarks.corpora import Prepared, to_corpus
 from tymbal.benchmarks.dataset import BenchmarkSet, Contents, Origin
 from tymbal.benchmarks.published import published
@@ -14,11 +15,13 @@ __all__ = [
     "BenchConfig",
     "BenchOutcome",
     "BenchmarkSet",
+    "BoxesConfig",
     "Contents",
     "Departure",
     "Origin",
     "Prepared",
     "Verification",
+    "asked",
     "benchmark_sets",
     "published",
     "run_benchmark",

@@ -8,6 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import tymbal
+from tymbal.benchmarks.boxes.layout import BoxSet
+from tymbal.benchmarks.boxes.page import page as box_page
+from tymbal.benchmarks.boxes.run import BoxesConfig, run_boxes
+from tymbal.benchmarks.boxes.sets import FAMILY as BOXES
 from tymbal.benchmarks.corpora import Prepared, to_corpus
 from tymbal.benchmarks.dataset import FOLDS, TEST, TRAIN, VALIDATION, BenchmarkSet, Contents
 from tymbal.benchmarks.embeddings import CLUSTERING_NAMES, embedding_scores
@@ -17,7 +21,7 @@ from tymbal.benchmarks.runner import METRIC_NAMES, BenchConfig, Part, load_part,
 from tymbal.benchmarks.verify import Verification, verify
 from tymbal.config import to_plain
 from tymbal.encoders import Encoder
-from tymbal.errors import NothingDoneError, TymbalError
+from tymbal.errors import NothingDoneError, TymbalError, UsageError
 from tymbal.evaluation import RETRIEVAL
 from tymbal.features import FeatureStore, embed
 from tymbal.jobs import Progress, write_json
@@ -42,19 +46,26 @@ def run_benchmark(
     out: Path,
     *,
     sets: Sequence[str] = (),
-    config: BenchConfig | None = None,
+    config: BenchConfig | BoxesConfig | None = None,
     workers: int | None = 1,
     progress: Progress | None = None,
 ) -> BenchOutcome:
     """Run every set of a benchmark that is there, and write OUT/results.md, .parquet and .json.
 
+    `config` is a BoxesConfig for the benchmark "boxes", whose sets are for detectors; else a BenchConfig.
+
     Everything is kept per set in OUT/SET (corpus, store, fits): the same command goes on where it stopped. A set that
     fails leaves its reason among the failures and the others go on. Raises NothingDoneError where no set is ready,
     with the mend of the first.
     """
-    config = config or BenchConfig()
+    boxes = benchmark == BOXES
+    kind = BoxesConfig if boxes else BenchConfig
+    config = config or kind()
+    if not isinstance(config, kind):
+        raise UsageError(f"{type(config).__name__} for {benchmark}", parameter="config", allowed=kind.__name__)
+    slowed = isinstance(config, BoxesConfig) and config.slowed
     chosen = benchmark_sets(benchmark, sets)
-    verified = tuple(verify(data, described) for described in chosen)
+    verified = tuple(verify(data, asked(described, slowed=slowed)) for described in chosen)
     ready = [found for found in verified if found.ready]
     if not ready:
         first = verified[0].departures[0]
@@ -63,9 +74,17 @@ def run_benchmark(
             where=data,
             mend=first.mend,
         )
-    results, failures = run_sets(ready, data, encoder, out, config=config, workers=workers, progress=progress)
-    write_results(out, benchmark, verified, results, failures)
+    if isinstance(config, BoxesConfig):
+        results, failures = run_boxes(ready, encoder, out, config=config, workers=workers, progress=progress)
+    else:
+        results, failures = run_sets(ready, data, encoder, out, config=config, workers=workers, progress=progress)
+    write_results(out, benchmark, verified, results, failures, page=box_page if boxes else None)
     return BenchOutcome(benchmark, verified, results, failures)
+
+
+def asked(described: BenchmarkSet, *, slowed: bool) -> BenchmarkSet:
+    """The set as it is to be looked for: in its folder of slowed copies first, where it has one and `slowed`."""
+    return described.slowed_first() if slowed and isinstance(described, BoxSet) else described
 
 
 def run_sets(

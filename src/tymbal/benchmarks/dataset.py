@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import polars as pl
 
 from tymbal.errors import Fault
+
+if TYPE_CHECKING:
+    from tymbal.benchmarks.verify import Departure
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 FOLDS = (TRAIN, VALIDATION, TEST)
@@ -49,8 +52,10 @@ class BenchmarkSet:
     Parameters
     ----------
     name, family : as on the command line; `published` is its name in the published tables.
-    task : "labels" one label per clip, "windows" any number of labels per window, "repertoire" labels but no probe.
+    task : "labels" one label per clip, "windows" any number of labels per window, "repertoire" labels but no probe,
+        "boxes" events with onset and offset, for detectors.
     folder : below the benchmark's folder; everything named here is relative to it.
+    folders : other names that its downloads have had; the first that is there is taken.
     files, audio : files that must be there, and the pattern of the recordings.
     classes : number of labels, 0 where it is not known; `labels` names them where the benchmark does, in its order.
     metrics : the first is the headline.
@@ -69,12 +74,13 @@ class BenchmarkSet:
         they are there, `verify` compares the folds.
     train_on, pick_on : other sets whose training (test) fold takes the place of this one's training (validation) fold;
         answers are then cut down to the labels of each part, because the other set has more.
+    inspect : what `verify` looks at besides what it looks at in every set.
     certain : False where our layout or label column is inferred; `remark` says from what.
     """
 
     name: str
     family: str
-    task: Literal["labels", "windows", "repertoire"]
+    task: Literal["labels", "windows", "repertoire", "boxes"]
     folder: str
     files: tuple[str, ...]
     audio: str
@@ -101,6 +107,15 @@ class BenchmarkSet:
     pick_on: BenchmarkSet | None = None
     certain: bool = True
     remark: str = ""
+    folders: tuple[str, ...] = ()
+    inspect: Callable[[Contents, BenchmarkSet], Sequence[Departure]] | None = None
+
+    def place(self, data: Path) -> Path:
+        """Its folder below the benchmark's folder: the first of its names that holds `files`, else the first there."""
+        places = [Path(data) / name for name in (self.folder, *self.folders)]
+        there = [place for place in places if place.is_dir()]
+        whole = [place for place in there if all((place / name).exists() for name in self.files)]
+        return next(iter([*whole, *there, *places]))
 
     @property
     def multilabel(self) -> bool:

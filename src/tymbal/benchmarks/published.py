@@ -14,6 +14,8 @@ SOURCES = {  # short name in the table -> where the number stands
     "2508.11845": "arXiv 2508.11845, LaTeX on its authors' rebuttal branch; last layer, frozen; windows cut otherwise",
     "2403.10380": "arXiv 2403.10380 (BirdSet), rounded to two digits; whole networks trained",
     "2403.10380-quoted": "quoted beside arXiv 2403.10380",
+    "voxaboxen-readme": "README of earthspecies/voxaboxen at 4380ff9, table 1: an early model, own rule, IoU 0.5",
+    "voxaboxen-pr15": "third party: earthspecies/voxaboxen, pull request 15, one class of AnuraSet, forward F1",
 }
 METRICS = {  # our metric -> the names that sources give it
     "accuracy": ("probe_acc", "beans_acc_or_map"),
@@ -28,6 +30,7 @@ BENCHMARKS = {  # benchmark -> whose tables speak of its sets
     "beans": ("beans", "what-matters"),
     "birdset": ("birdset", "what-matters"),
     "what-matters": ("what-matters",),
+    "boxes": ("boxes",),
 }
 
 

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tymbal.benchmarks import beans, birdset, whatmatters
+from tymbal.benchmarks import beans, birdset, boxes, whatmatters
 from tymbal.benchmarks.dataset import BenchmarkSet
 from tymbal.errors import UsageError
 
@@ -50,6 +50,7 @@ BENCHMARKS: dict[str, tuple[BenchmarkSet, ...]] = {
         *(_pooled(described, birdset.XCL, "LT") for described in _BIRDSET_TESTS),
     ),
     "what-matters": whatmatters.SETS,
+    "boxes": boxes.SETS,
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,8 +72,9 @@ def write_results(
     verified: Sequence[Verification],
     results: Mapping[str, Mapping[str, Any]],
     failures: Sequence[tuple[str, str]],
+    page: Callable[..., str] | None = None,
 ) -> None:
-    """OUT/results.parquet (ROWS), results.json and results.md."""
+    """OUT/results.parquet (ROWS), results.json and results.md, which `page` writes; None: `markdown`."""
     ran = [found.described for found in verified if found.described.name in results]
     parts = [result_rows(benchmark, described, results[described.name]) for described in ran]
     table = pl.concat([pl.DataFrame(schema=ROWS), *parts])
@@ -88,7 +89,7 @@ def write_results(
         "failures": [list(f) for f in failures],
     }
     write_json(out / "results.json", content)
-    write_text(out / "results.md", markdown(benchmark, table, verified, results, failures))
+    write_text(out / "results.md", (page or markdown)(benchmark, table, verified, results, failures))
 
 
 def markdown(
@@ -109,7 +110,7 @@ def markdown(
     ]
     for (name, metric), rows in table.group_by("set", "metric", maintain_order=True):
         for own in rows.filter((pl.col("whose") == "ours") & pl.col("picked")).iter_rows(named=True):
-            best, middle, models, source = _published(rows.filter(pl.col("whose") == "published"))
+            best, middle, models, source = published_cells(rows.filter(pl.col("whose") == "published"))
             star = "" if results[str(name)]["official"] else " *"
             units = f"{own['units']} {own['unit_name']}s"
             cells = [f"{name}{star}", metric, _interval(own), units, own["model"], best, middle, models, source]
@@ -118,13 +119,21 @@ def markdown(
     lines += ["## Every probe", "", "| set | metric | probe | value |", "|---|---|---|---|"]
     for row in table.filter(pl.col("whose") == "ours").iter_rows(named=True):
         lines.append(f"| {row['set']} | {row['metric']} | {row['model']} | {_interval(row)} |")
-    lines += ["", "## Departures", ""]
+    lines += ["", "## Departures", "", *departure_lines(verified, results, failures)]
+    return "\n".join(lines) + "\n"
+
+
+def departure_lines(
+    verified: Sequence[Verification],
+    results: Mapping[str, Mapping[str, Any]],
+    failures: Sequence[tuple[str, str]],
+) -> list[str]:
+    """A line for everything that departs from the official sets, is inferred, or failed."""
     told = [(each.severity, each.message, each.mend) for found in verified for each in found.departures]
-    lines += [f"- {severity}: {message}. {mend}" for severity, message, mend in told] or ["None."]
+    lines = [f"- {severity}: {message}. {mend}" for severity, message, mend in told] or ["None."]
     unsure = [f.described for f in verified if not f.described.certain and f.described.name in results]
     lines += [f"- inferred: {described.name}: {described.remark}" for described in unsure]
-    lines += [f"- failed: {name}: {reason}" for name, reason in failures]
-    return "\n".join(lines) + "\n"
+    return [*lines, *(f"- failed: {name}: {reason}" for name, reason in failures)]
 
 
 def _interval(row: Mapping[str, Any]) -> str:
@@ -133,7 +142,8 @@ def _interval(row: Mapping[str, Any]) -> str:
     return f"{row['value']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
 
 
-def _published(rows: pl.DataFrame) -> tuple[str, str, int, str]:
+def published_cells(rows: pl.DataFrame) -> tuple[str, str, int, str]:
+    """The best published value with its model, the middle one, how many models, and where the best stands."""
     if rows.is_empty():
         return "-", "-", 0, "nothing published that we know of"
     best = rows.sort("value", descending=True, maintain_order=True).row(0, named=True)

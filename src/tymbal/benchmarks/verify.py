@@ -50,7 +50,7 @@ class Verification:
 
 def verify(data: Path, described: BenchmarkSet) -> Verification:
     """Look at one set below the benchmark's folder `data`: files, recordings, labels, counts, rates."""
-    folder = Path(data) / described.folder
+    folder = described.place(data)
     absent = [*_absent(data, described)]
     for other in (described.train_on, described.pick_on):
         absent += [] if other is None else _absent(data, other)
@@ -72,13 +72,14 @@ def verify(data: Path, described: BenchmarkSet) -> Verification:
         *_rates(contents, described),
         *_leaks(contents, described),
         *_lists(contents, described, folder),
+        *(described.inspect(contents, described) if described.inspect is not None else ()),
     ]
     return Verification(described, folder, tuple(found), counts, contents)
 
 
 def _absent(data: Path, described: BenchmarkSet) -> list[Departure]:
     """What of the layout is not there at all: the folder, a named file, or every recording."""
-    folder = Path(data) / described.folder
+    folder = described.place(data)
     place, name = _place(described), described.name
     if not folder.is_dir():
         return [Departure("missing", "no_folder", f"{name}: {folder} is not there", place)]

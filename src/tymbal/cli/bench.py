@@ -23,7 +23,7 @@ from tymbal.cli.common import (
 from tymbal.errors import UsageError
 
 if TYPE_CHECKING:
-    from tymbal.benchmarks import BenchConfig, BenchOutcome, Verification
+    from tymbal.benchmarks import BenchConfig, BenchOutcome, BoxesConfig, Verification
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,8 @@ class Probed:
     heads
         Names with commas between them.
     layers
-        Choices with commas between them: last, all, or names of layers joined by +.
+        Choices with commas between them: last, all, or names of layers joined by +; by default last,all. For boxes one
+        choice: finest (the default), all, last or names of layers joined by +.
     learning_rates
         Rates of trained heads with commas between them; the choice is made on validation.
     seeds
@@ -45,24 +46,34 @@ class Probed:
     frames
         Time bins that every example is pooled to; 0 keeps every frame.
     epochs
-        Most epochs of trained heads.
+        Most epochs of trained heads, or of detectors; by default 100 and 40.
+    methods
+        For boxes: ways to make them that compete on validation, with commas between them: both, forward, segments,
+        gated.
+    width
+        For boxes: channels of the detector's network.
+    slowed
+        For boxes: sets that Voxaboxen slows are run on the slowed clock, for encoders that hear up to 8 kHz only.
     """
 
     encoder: str = "spectral"
     heads: str = "linear,attention"
-    layers: str = "last,all"
+    layers: str = ""
     learning_rates: str = ""
     seeds: int = 1
     frames: int = 16
-    epochs: int = 100
+    epochs: int = 0
+    methods: str = "both"
+    width: int = 0
+    slowed: Annotated[bool, Parameter(negative="")] = False
 
 
 def bench(
-    benchmark: Literal["beans", "birdset", "what-matters"],
-    *,
+    benchmark: Literal["beans", "birdset", "what-matters", "boxes"],
     data: Path,
+    *,
     out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None,
-    sets: str = "",
+    sets: Annotated[str, Parameter(name=["--sets", "--set"])] = "",
     check: Annotated[bool, Parameter(negative="")] = False,
     probed: Annotated[Probed, Parameter(name="*")] = Probed(),
     workers: Workers = 1,
@@ -74,7 +85,7 @@ def bench(
     Parameters
     ----------
     benchmark
-        beans, birdset or what-matters (the 26-set suite).
+        beans, birdset, what-matters (the 26-set suite) or boxes (Voxaboxen's eight sets, for detectors).
     data
         The benchmark's folder, as its own download leaves it.
     out
@@ -84,13 +95,14 @@ def bench(
     check
         Only say what is there, what is missing and how to get it.
     """
-    from tymbal.benchmarks import benchmark_sets, run_benchmark, verify
+    from tymbal.benchmarks import asked, benchmark_sets, run_benchmark, verify
     from tymbal.encoders import create_encoder, load_encoder
     from tymbal.jobs import make_progress
 
     names = _names(sets)
     if check:
-        return _check([verify(data, described) for described in benchmark_sets(benchmark, names)], json)
+        chosen = benchmark_sets(benchmark, names)
+        return _check([verify(data, asked(each, slowed=probed.slowed)) for each in chosen], json)
     if out is None:
         raise UsageError(
             "no folder for the results", where="--out", mend="Give one with -o, or only look with --check."
@@ -102,7 +114,7 @@ def bench(
         load_encoder(Path(named)) if named.endswith(".safetensors") else create_encoder(named),
         out,
         sets=names,
-        config=_config(probed),
+        config=_boxes(probed) if benchmark == "boxes" else _config(probed),
         workers=workers,
         progress=make_progress(quiet=quiet),
     )
@@ -139,11 +151,31 @@ def _config(probed: Probed) -> BenchConfig:
         raise UsageError(f"{error}", where="--learning-rates", allowed="numbers with commas between them") from error
     return BenchConfig(
         heads=_names(probed.heads),
-        layers=_names(probed.layers),
+        layers=_names(probed.layers or "last,all"),
         learning_rates=rates,
         seeds=probed.seeds,
         frames=probed.frames or None,
-        probe=replace(plain, training=replace(plain.training, epochs=probed.epochs)),
+        probe=replace(plain, training=replace(plain.training, epochs=probed.epochs or plain.training.epochs)),
+    )
+
+
+def _boxes(probed: Probed) -> BoxesConfig:
+    from dataclasses import replace
+
+    from tymbal.benchmarks import BoxesConfig
+    from tymbal.detection import DetectorConfig
+
+    plain = DetectorConfig()
+    layers = probed.layers or "finest"
+    return BoxesConfig(
+        methods=_names(probed.methods),
+        slowed=probed.slowed,
+        detector=replace(
+            plain,
+            layers=layers if layers in ("finest", "all", "last") else tuple(layers.split("+")),
+            network=replace(plain.network, width=probed.width or plain.network.width),
+            training=replace(plain.training, epochs=probed.epochs or plain.training.epochs),
+        ),
     )
 
 
@@ -171,7 +203,7 @@ def _tell(outcome: BenchOutcome, out: Path) -> None:
     for name, result in outcome.results.items():
         found = dict(result["embedding"])
         found |= result["probes"].get(result["picked"], {})
-        for metric, row in found.items():
+        for metric, row in ((metric, found[metric]) for metric in result["metrics"] if metric in found):
             interval = "no interval" if row["low"] is None else f"{row['low']:.3f}-{row['high']:.3f}"
             units = f"{row['units']} {row['unit_name']}s"
             rows.append([name, metric, f"{row['value']:.3f}", interval, units, result["picked"] or "-"])

@@ -1,0 +1,104 @@
+"""Every layout that the sets have had is read: paths of other machines, index columns, numbers for names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.benchmarks.boxes import replicas
+
+from tymbal.benchmarks import benchmark_sets, verify
+from tymbal.benchmarks.boxes.layout import BoxContents, BoxSet
+from tymbal.benchmarks.boxes.reading import below
+from tymbal.benchmarks.dataset import FOLDS
+
+
+def contents(data: Path, described: BoxSet) -> BoxContents:
+    found = verify(data, described)
+    assert isinstance(found.contents, BoxContents), found.departures
+    return found.contents
+
+
+@pytest.mark.parametrize("name", replicas.NAMES)
+def test_a_whole_copy_is_as_published(name: str, tmp_path: Path) -> None:
+    written = replicas.make(tmp_path, name)
+    found = verify(tmp_path, written.described)
+    loud = [each.message for each in found.departures if each.severity != "note"]
+    assert loud == (["HawB: " + _DROPPED] if name == "HawB" else [])
+    assert found.ready
+    assert found.counts == written.described.events
+    here = contents(tmp_path, written.described)
+    assert len(here.labels) == written.described.classes
+    assert here.files["fold"].unique(maintain_order=True).to_list() == list(FOLDS)
+    assert (here.events["offset_s"] > here.events["onset_s"]).all()
+    assert set(here.events["recording"]) <= set(here.files["recording"])
+
+
+_DROPPED = "6 events with labels that the mapping lacks were dropped, as Voxaboxen does: yefcan (6)"
+
+
+def test_unknown_events_are_kept_and_not_counted_as_a_class(tmp_path: Path) -> None:
+    written = replicas.make(tmp_path, "Pow")
+    here = contents(tmp_path, written.described)
+    assert "Unknown" not in here.labels
+    assert (here.events["label"] == "Unknown").sum() > 0
+    assert here.events.height == here.examples.height + (here.events["label"] == "Unknown").sum()
+
+
+def test_names_and_bounds_as_they_come(tmp_path: Path) -> None:
+    here = contents(tmp_path, replicas.make(tmp_path, "MT").described)
+    assert here.files["fn"].to_list()[:2] == ["0", "1"]  # the tool itself crashes on these
+    assert here.events["low_hz"].null_count() == here.events.height
+    here = contents(tmp_path, replicas.make(tmp_path, "Pow").described)
+    assert here.files["fn"][0] == "train0"
+    assert here.events["low_hz"].null_count() == 0
+
+
+def test_a_recording_without_events_stays(tmp_path: Path) -> None:
+    written = replicas.make(tmp_path, "HbW")
+    table = written.table("train")
+    table.write_text(table.read_text().splitlines()[0] + "\n")
+    here = contents(tmp_path, written.described)
+    assert here.files.height == 7
+    assert here.events["recording"].n_unique() == 6
+
+
+def test_a_mapping_beside_the_lists_is_followed(tmp_path: Path) -> None:
+    written = replicas.make(tmp_path, "Pow")
+    config = written.folder / "project_config.yaml"
+    config.write_text(
+        "data_dir: /somewhere\nlabel_mapping:\n  NOCA: bird\n  'BCCH': bird\n  EATO: Unsure\n"
+        "label_set:\n- bird\ntrain_info_fp: a/train_info.csv\nunknown_label: Unsure\n"
+    )
+    here = contents(tmp_path, written.described)
+    assert here.labels == ("bird",)
+    assert set(here.events["label"]) == {"bird", "Unknown"}
+    (dropped,) = [fault.message for fault in here.faults if fault.code == "dropped_label"]
+    assert "BTNW" in dropped
+    assert "Unknown" not in dropped
+    config.write_text("label_set: []\nlabel_mapping:\n  NOCA: nobody\n")
+    (broken,) = verify(tmp_path, written.described).departures
+    assert (broken.severity, "label_mapping leads to 'nobody'" in broken.message) == ("missing", True)
+
+
+@pytest.mark.parametrize(
+    "text", ["audio/a b.wav", "datasets/X/audio/a b.wav", "D:\\x\\audio\\a b.wav", "/abs/audio/a b.wav", "a b.wav"]
+)
+def test_a_path_is_found_by_its_ending(text: str, tmp_path: Path) -> None:
+    place = tmp_path / ("a b.wav" if "audio" not in text else "audio/a b.wav")
+    place.parent.mkdir(exist_ok=True)
+    place.touch()
+    assert below(tmp_path, text) == place.relative_to(tmp_path).as_posix()
+    assert below(tmp_path, "b.wav") is None
+    assert below(tmp_path, "../" + tmp_path.name + "/nothing.wav") is None
+
+
+def test_the_eight_sets_are_known_by_every_name_of_theirs() -> None:
+    sets = benchmark_sets("boxes")
+    assert tuple(each.name for each in sets) == replicas.NAMES
+    slowed = {each.name: each.slowed for each in sets if isinstance(each, BoxSet) and each.slowed > 1}
+    assert slowed == {"BV10": 2, "Katy": 6, "OZF": 2}
+    for each in sets:
+        assert isinstance(each, BoxSet)
+        assert set(each.events) == set(each.hours) == set(each.files_by_fold) == set(FOLDS)
+        assert ("slowed" in each.slowed_first().folder) == (each.slowed > 1)
