@@ -127,9 +127,60 @@ def test_an_interval_from_eight_recordings_on() -> None:
 
 def test_what_cannot_be_scored_is_refused() -> None:
     truth = events(shots_then())
-    with pytest.raises(UsageError, match="1 or more"):
-        score_fewshot(truth, truth, subsets={"r0": "x"}, shots=0)
+    with pytest.raises(UsageError, match="0 or more"):
+        score_fewshot(truth, truth, subsets={"r0": "x"}, shots=-1)
     with pytest.raises(DataError, match="no recording"):
         score_fewshot(truth, truth, subsets={})
     with pytest.raises(DataError, match="5 events have no times"):
         score_fewshot(truth, truth.with_columns(offset_s=pl.lit(None, dtype=pl.Float64)), subsets={"r0": "x"})
+
+
+def test_the_fifth_shot_is_the_fifth_by_onset_whatever_the_order_of_the_rows() -> None:
+    """Rule 1: rows of a table come in any order; an event that reaches past the end of the fifth stays a reference."""
+    truth = [
+        Event("r0", 10, 11, "POS"),
+        Event("r0", 4.0, 4.5, "POS"),
+        Event("r0", 0.0, 0.5, "POS"),
+        Event("r0", 2.0, 6.0, "POS"),  # the third by onset, and longer than the fifth
+        Event("r0", 1.0, 1.5, "POS"),
+        Event("r0", 3.0, 3.5, "POS"),
+        Event("r0", 5.0, 6.5, "UNK"),
+        Event("r0", 4.1, 4.4, "UNK"),
+    ]
+    counts = row(truth, [Event("r0", 10, 11, "", 0.9)])
+    assert counts["shots_end_s"] == 4.5
+    assert (counts["true"], counts["false"], counts["missed"]) == (1, 0, 1), "2.0 to 6.0 s ends after 4.5 s"
+    assert row(truth, [Event("r0", 5.0, 6.5, "", 0.9)])["excused"] == 1
+    assert row(truth, [Event("r0", 4.1, 4.4, "", 0.9)])["false"] == 1
+
+
+def test_matching_is_the_largest_and_one_to_one_and_unknown_comes_last() -> None:
+    """Rule 3: no prediction is used twice, a greedy choice that loses a match is not taken, UNK takes what is left."""
+    truth = shots_then((10.0, 11.0, "POS"), (10.9, 12.0, "POS"), (10.0, 12.0, "UNK"))
+    said = [Event("r0", 10.0, 12.0, "", 0.9), Event("r0", 10.0, 11.0, "", 0.8)]
+    counts = row(truth, said)
+    assert (counts["true"], counts["false"], counts["missed"], counts["excused"]) == (2, 0, 0, 0)
+    thrice = [Event("r0", 10.0, 11.0, "", 0.9)] * 3
+    counts = row(truth, thrice)
+    assert (counts["true"], counts["false"], counts["missed"], counts["excused"]) == (1, 1, 1, 1)
+
+
+def test_counts_are_summed_within_subsets_and_each_share_has_its_own_harmonic_mean() -> None:
+    """Rule 5 by hand: x has 3 of 4 found and 1 false, y 1 of 2 found and 3 false."""
+    one = [Event("r0", float(at), at + 0.5, "POS") for at in range(7)]
+    two = [Event("r1", float(at), at + 0.5, "POS") for at in range(7)]
+    three = [Event("r2", float(at), at + 0.5, "POS") for at in range(7)]
+    said = [Event("r0", 5, 5.5, "", 0.9), Event("r0", 6, 6.5, "", 0.9), Event("r1", 5, 5.5, "", 0.9)]
+    said += [Event("r1", 20, 21, "", 0.9), Event("r2", 6, 6.5, "", 0.9)]
+    said += [Event("r2", 20 + at, 20.5 + at, "", 0.9) for at in range(3)]
+    found = score_fewshot(events(said), events(one + two + three), subsets=SUBSETS)
+    assert found.subsets.select("subset", "true", "false", "missed").rows() == [("x", 3, 1, 1), ("y", 1, 3, 1)]
+    assert found.precision.value == pytest.approx(2 / (4 / 3 + 4))
+    assert found.recall.value == pytest.approx(2 / (4 / 3 + 2))
+    assert found.f1.value == pytest.approx(2 / (1 / 0.75 + 1 / (1 / 3)))
+    assert found.arithmetic["f1"] == pytest.approx((0.75 + 1 / 3) / 2)
+
+
+def test_without_shots_everything_counts() -> None:
+    counts = row(shots_then((10, 11, "POS")), [Event("r0", 0.0, 0.5, "", 0.9)], shots=0)
+    assert (counts["true"], counts["false"], counts["missed"], counts["shots_end_s"]) == (1, 0, 5, None)

@@ -61,10 +61,11 @@ def score_fewshot(
     subsets : {recording: its subset} of every recording scored, found in or not.
     coverage, durations : holes of the coverage of a recording in them are unknown events too, which is how tables
         with UNK are read here; `durations` (s) closes the last hole.
-    Raises DataError where there is nothing to score, UsageError for fewer than one shot.
+    shots : first events that were examples; 0 where these came from elsewhere, and all of each recording counts.
+    Raises DataError where there is nothing to score, UsageError for fewer shots than none.
     """
-    if shots < 1:
-        raise UsageError(f"{shots} shots", parameter="shots", allowed="1 or more")
+    if shots < 0:
+        raise UsageError(f"{shots} shots", parameter="shots", allowed="0 or more")
     names = sorted(subsets)
     if not names:
         raise DataError("no recording to score", where="subsets")
@@ -118,11 +119,11 @@ def _holes(coverage: pl.DataFrame | None, durations: Mapping[str, float], names:
 
 
 def _shots_end(boxes: Floats, place: Integers, count: int, shots: int) -> Floats:
-    """End of the last shot of each recording (recordings,); -inf without an event, the last end with fewer."""
+    """End of the last shot of each recording (recordings,); -inf without any, the last end with fewer."""
     ends = np.full(count, -np.inf)
     order = np.lexsort((boxes[:, 0], place))
     for rows in np.split(order, np.flatnonzero(np.diff(place[order])) + 1):
-        if len(rows):
+        if len(rows) and shots:
             ends[place[rows[0]]] = boxes[rows[min(shots, len(rows)) - 1], 1]
     return ends
 
