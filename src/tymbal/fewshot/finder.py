@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from tymbal.errors import DataError, UsageError
 from tymbal.fewshot import saving
 from tymbal.fewshot.calibrate import Boxes, Calibration, Choice, candidates, choose
 from tymbal.fewshot.encoded import EncodedScale, encoded_scale
-from tymbal.fewshot.finders import Adaptable, Fitted, find_kind
+from tymbal.fewshot.finders import Adaptable, Fitted, find_kind, plain_name
 from tymbal.fewshot.finders.contract import Floats
 from tymbal.fewshot.picture import AnyScale, Picture, pictures
 from tymbal.fewshot.plan import part_blocks
@@ -65,12 +65,14 @@ class Finder:
         bands: int = BANDS,
         encoder: str | None = None,
         layer: str | None = None,
+        model: Path | None = None,
     ) -> Finder:
         """Learn from a prompt; its recordings are read around the examples.
 
         finders : names of the registry; with several, the best of them or their fusion is chosen on the examples.
             None takes DEFAULT, with an encoder its prototypes.
         encoder, layer : look at the frames of an encoder instead of a picture (needs torch); see `open_encoder`.
+        model : the weights of the finder "network", a file that `tymbal fewshot train` wrote.
         Raises DataError for a prompt without examples, UsageError for unknown finders, and the errors of AudioReader.
         """
         finders = default_finders(encoder) if finders is None else finders
@@ -83,9 +85,11 @@ class Finder:
         else:
             scale = encoded_scale(prompt.shots, encoder, layer)
         support = look(prompt, scale)
-        choice = choose(support, list(finders))
+        tried = [name if model is None or name != "network" else f"network:{model}" for name in finders]
+        choice = choose(support, tried)
         everyone = list(range(len(support.places)))
         models = tuple(find_kind(name).fit(support, everyone) for name in choice.names)
+        choice = _named(choice, tried)
         notes = choice.notes
         if len(prompt.shots) > 1 and choice.total.f1 <= 0:
             notes = (*notes, "no example was found by the others: they are silent, too faint, or unlike each other")
@@ -233,6 +237,13 @@ def _choice(plain: Mapping[str, Any]) -> Choice:
     )
 
 
+def _named(choice: Choice, tried: Sequence[str]) -> Choice:
+    """The choice by the plain names of its finders: where weights lay is not what they are."""
+    plain = {name: plain_name(name) for name in tried} | {"+".join(tried): "+".join(map(plain_name, tried))}
+    table = tuple((plain[name], f1) for name, f1 in choice.table)
+    return replace(choice, names=tuple(plain[name] for name in choice.names), table=table)
+
+
 def _odds(score: float) -> float:
     return math.log(score / (1 - score)) if 0 < score < 1 else -math.inf if score <= 0 else math.inf
 
@@ -274,6 +285,8 @@ def fit_all(
     finders: Sequence[str] | None = None,
     encoder: str | None = None,
     layer: str | None = None,
+    model: Path | None = None,
 ) -> tuple[Finder, ...]:
     """A finder for each prompt."""
-    return tuple(Finder.fit(prompt, finders=finders, encoder=encoder, layer=layer) for prompt in prompts)
+    given = {"finders": finders, "encoder": encoder, "layer": layer, "model": model}
+    return tuple(Finder.fit(prompt, **given) for prompt in prompts)  # type: ignore[arg-type]

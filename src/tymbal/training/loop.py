@@ -29,7 +29,10 @@ _MEND = "Delete the run's folder and start again."
 
 
 class Batches(Protocol):
-    """Examples by number. What draws random numbers in `batch` must use torch's default generator."""
+    """Examples by number. What draws random numbers in `batch` must use torch's default generator.
+
+    One that also has `begin_epoch(epoch)` is told before each epoch, counted from 0, and again where one is resumed.
+    """
 
     def __len__(self) -> int: ...
 
@@ -161,6 +164,9 @@ class _Run:
     ) -> bool:
         """The rest of the epoch under way; False where `stop` asked to leave."""
         state, size = self.state, self.config.batch_size
+        begin = getattr(self.batches, "begin_epoch", None)
+        if begin is not None:
+            begin(state.epoch)
         self.module.train()
         order = epoch_order(len(self.batches), self.config.seed, state.epoch)
         while state.step_in_epoch < self.steps_per_epoch:
