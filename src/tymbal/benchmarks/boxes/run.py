@@ -81,7 +81,7 @@ def run_boxes(
             results[found.described.name] = _run_set(
                 found, encoder, out / found.described.name, config, workers, progress
             )
-        except TymbalError as error:
+        except (TymbalError, OSError) as error:  # a set that cannot be written is one bad set
             failures.append((found.described.name, str(error)))
     return results, tuple(failures)
 
