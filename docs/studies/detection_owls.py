@@ -1,0 +1,200 @@
+"""Boobook owls by site, after every recording has gone through one rate and one codec; false alarms on the negatives.
+
+Run: docs/studies/detection_owls.sh WORK    Called there with DATA WORK STAGE; goes on after a stop.
+Stages: "codec" measures what re-encoding leaves of the codec, "choose" settles the layers inside the training sites,
+"test" reads the tested sites.
+"""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import soundfile
+import torch
+from detection_small import METHODS, Recipe, Task, others, problems, run_fold, tell, tell_differences, work
+
+from tymbal.audio import read
+from tymbal.corpus import index, reencode
+from tymbal.detection import DetectorConfig, NetworkConfig
+from tymbal.detection.config import TRAINING
+from tymbal.encoders.spectral import SpectralConfig, SpectralEncoder
+from tymbal.evaluation.detection import estimate_detection, false_alarms
+from tymbal.features import embed
+
+RATE_HZ = 8_000  # the calls of the training sites lie below 1.2 kHz; codecs differ most in the upper bands
+FRAMES = SpectralConfig(window_s=0.05, hop_s=0.02, modulation_hz=(2.0, 4.0, 8.0, 16.0))
+LAYERS = {"log_mel": ("log_mel",), "both layers": ("log_mel", "pcen_mel")}
+CONFIG = DetectorConfig(
+    classes=False,
+    bounds=True,
+    gain_db=10.0,
+    network=NetworkConfig(width=32, dilations=(1, 2, 4, 8, 16)),
+    training=replace(TRAINING, epochs=20, patience=None),
+)
+
+
+def make_task(data: Path, folder: Path) -> Task:
+    """Corpus of the re-encoded recordings with the boobook events alone, every second listened to for boobooks."""
+    sounds = reencode(data / "audio", folder / "owls.audio", codec="vorbis", sample_rate_hz=RATE_HZ).path
+    folder.mkdir(parents=True, exist_ok=True)
+    with (data / "annotations.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["label"] == "boobook"]
+    _write(folder / "boobook.csv", rows)
+    with (data / "recordings.csv").open(newline="") as file:
+        recordings = list(csv.DictReader(file))
+    spans = [{"recording": row["recording"], "start_s": "", "end_s": "", "labels": "boobook"} for row in recordings]
+    _write(folder / "listened.csv", spans)
+    corpus = index(
+        sounds,
+        out=folder / "owls.corpus",
+        annotations=folder / "boobook.csv",
+        metadata=data / "recordings.csv",
+        coverage=folder / "listened.csv",
+    )
+    store = embed(corpus, SpectralEncoder(FRAMES), folder / "owls.store", layers=["log_mel", "pcen_mel"])
+    sites = dict(corpus.recordings.select("recording", "site").rows())
+    return Task(corpus, store, CONFIG, sites, "site", tuple(sites), sites, 1.0, Recipe())
+
+
+def _write(path: Path, rows: list[dict[str, str]]) -> None:
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def codec_left(data: Path, folder: Path) -> None:
+    """Each lossless recording and an Ogg copy of it, as they are and re-encoded: can the two still be told apart?
+
+    Told apart: by a logistic model of each recording's mean and spread per band, tested on pairs left out.
+    """
+    twins = folder / "twins"
+    twins.mkdir(parents=True, exist_ok=True)
+    for path in sorted((data / "audio").glob("*.flac")):
+        if not (twins / f"{path.stem}.lossless.wav").exists():
+            samples, rate = soundfile.read(path, dtype="int16")
+            soundfile.write(twins / f"{path.stem}.coded.ogg", samples, rate)
+            soundfile.write(twins / f"{path.stem}.lossless.wav", samples, rate)
+    folders = {"as they are": twins}
+    for name, codec, rate_hz in (
+        ("24 kHz", "none", 24_000),
+        ("8 kHz", "none", RATE_HZ),
+        ("24 kHz, vorbis", "vorbis", 24_000),
+        ("8 kHz, vorbis", "vorbis", RATE_HZ),
+    ):
+        folders[name] = reencode(twins, folder / f"twins.{codec}.{rate_hz}", codec=codec, sample_rate_hz=rate_hz).path
+    print("\n| recordings | told apart (pairs of 10 left out) | mean difference of bands (dB) |\n|---|---|---|")
+    for name, at in folders.items():
+        coded, lossless = (
+            np.array([_bands(path) for path in sorted(at.glob(f"*.{kind}.*"))]) for kind in ("coded", "lossless")
+        )
+        print(f"| {name} | {_told_apart(coded, lossless):.2f} | {np.abs(coded - lossless).mean():.2f} |")
+
+
+def _bands(path: Path) -> np.ndarray:
+    """Mean level (dB) of 32 equal bands, and how deep their quietest tenth lies below."""
+    samples = read(path).samples
+    cut = np.lib.stride_tricks.sliding_window_view(samples, 512)[::256] * np.hanning(512)
+    level = 10 * np.log10(np.abs(np.fft.rfft(cut)[:, 1:257]) ** 2 + 1e-10)
+    bands = level.reshape(len(level), 32, 8)
+    return np.concatenate([bands.mean(axis=(0, 2)), bands.mean(axis=(0, 2)) - np.quantile(bands, 0.1, axis=(0, 2))])
+
+
+def _told_apart(coded: np.ndarray, lossless: np.ndarray) -> float:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    right = 0
+    for row in range(len(coded)):
+        rest = np.arange(len(coded)) != row
+        values = np.concatenate([coded[rest], lossless[rest]])
+        model = make_pipeline(StandardScaler(), LogisticRegression(C=1.0))
+        model.fit(values, np.repeat([1, 0], rest.sum()))
+        right += int(model.predict(coded[row : row + 1])[0] == 1) + int(model.predict(lossless[row : row + 1])[0] == 0)
+    return right / (2 * len(coded))
+
+
+def choose(task: Task, folder: Path) -> dict[str, str]:
+    """For each site the layers that did best on the others, each tested by the detector of the sites left."""
+    calls = task.corpus.events.join(task.corpus.recordings.select("recording", "site"), on="recording")
+    sites = sorted(calls["site"].unique())
+    scores: dict[tuple[str, str, str], float] = {}
+    folder.mkdir(parents=True, exist_ok=True)
+    for setting, layers in LAYERS.items():
+        tried = replace(task, config=replace(task.config, layers=layers))
+        for left in itertools.combinations(sites, 2):
+            file = folder / f"{setting}.{left[0]}.{left[1]}.parquet"
+            test = [name for name, site in task.units.items() if site in left]
+            if not file.exists():
+                run_fold(tried, others(task, test), test, ("both",))["both"].write_parquet(file)
+            found = {"both": pl.read_parquet(file)}
+            for tested, other in (left, left[::-1]):
+                own = [name for name in test if task.units[name] == tested]
+                judged = problems(tried, found, own)["both"]
+                scores[setting, other, tested] = estimate_detection("f1@0.5", judged).value
+    print("\n| left out | " + " | ".join(LAYERS) + " |\n|---|" + "---|" * len(LAYERS))
+    chosen = {}
+    for site in sites:
+        means = {s: float(np.mean([scores[s, site, each] for each in sites if each != site])) for s in LAYERS}
+        chosen[site] = max(means, key=lambda setting: means[setting])
+        print(f"| {site} | " + " | ".join(f"{value:.3f}" for value in means.values()) + " |")
+    every = {s: float(np.mean([value for (own, _, _), value in scores.items() if own == s])) for s in LAYERS}
+    for site in sorted(set(task.units.values()) - set(sites)):  # nothing to find there: false alarms only
+        chosen[site] = max(every, key=lambda setting: every[setting])
+    return chosen
+
+
+def tell_alarms(task: Task, found: dict[str, pl.DataFrame]) -> None:
+    """False alarms per hour in the recordings without a boobook, with the exact Poisson interval."""
+    called = set(task.corpus.events["recording"])
+    quiet = [name for name in task.units if name not in called]
+    print(
+        "\n| method | false alarms | minutes | per hour | 95 % | at most (95 %, one-sided) |\n|---|---|---|---|---|---|"
+    )
+    for name, problem in problems(task, found, quiet).items():
+        table = false_alarms(problem, 0.5)
+        assert table is not None
+        count, hours, rate, low, high, most = table.select("count", "hours", "per_hour", "low", "high", "at_most").row(
+            0
+        )
+        print(f"| {name} | {count} | {60 * hours:.1f} | {rate:.0f} | {low:.0f} to {high:.0f} | {most:.0f} |")
+
+
+def main() -> None:
+    """The stage that is asked for."""
+    data, folder, stage = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
+    torch.set_num_threads(1)
+    if stage == "codec":
+        codec_left(data, folder)
+        return
+    task = make_task(data, folder)
+    kept = folder / "owls.chosen.json"
+    if stage == "choose":
+        kept.write_text(json.dumps(choose(task, folder / "owls.inner")))
+        return
+    found: dict[str, list[pl.DataFrame]] = {}
+    for site, setting in json.loads(kept.read_text()).items():
+        own = replace(task, config=replace(task.config, layers=LAYERS[setting]))
+        tested = [name for name, each in task.units.items() if each == site]
+        for method, events in work(own, [tested], folder / f"owls.test.{site}", METHODS).items():
+            found.setdefault(method, []).append(events)
+    joined = {method: pl.concat(parts) for method, parts in found.items()}
+    called = sorted(set(task.corpus.events["recording"]))
+    for recordings, title in ((None, "all recordings"), (called, "recordings with boobooks")):
+        judged = problems(task, joined, recordings)
+        tell(judged, ("f1@0.5", "f1@0.8", "recall@0.5"), f"{title}, in time")
+        tell_differences(judged, ("f1@0.5", "f1@0.8"), f"{title}, in time")
+    tell(problems(task, joined, frequency=True), ("f1@0.5",), "all recordings, time x frequency")
+    tell_alarms(task, joined)
+
+
+if __name__ == "__main__":
+    main()
