@@ -20,6 +20,7 @@ VERBS = {  # verb -> the module with the function of that name; loaded when it i
     "inspect": "Say what recordings hold and what is wrong with them.",
     "index": "Make a corpus of recordings, annotations and splits.",
     "audit": "Look for leaks, duplicates and confounds in a corpus.",
+    "corpus": "Write a corpus as a dataset to publish, or check one.",
     "reencode": "Bring recordings to one rate, depth and codec, where labels go with these.",
     "convert": "Turn annotation tables of one format into another.",
     "encoders": "List encoders, describe or check one, export it to ONNX.",
