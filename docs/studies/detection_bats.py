@@ -30,7 +30,7 @@ from tymbal.features import embed
 # Played at 48 kHz these are 10 ms every 5: at 500 kHz 0.96 ms every 0.48, where the shortest call lasts 0.8 ms.
 FRAMES = SpectralConfig(window_s=0.010, hop_s=0.005)
 SPEEDS = (0.625, 1.6)  # copies: everything so much faster and higher, in samples of the recording's own rate
-EPOCHS, SPED_EPOCHS = 30, 10  # as many steps with copies as without
+EPOCHS, SPED_EPOCHS = 20, 7  # as many steps with copies as without
 SETTINGS = {
     "log_mel": (("log_mel",), False),
     "log_mel + pcen_mel": (("log_mel", "pcen_mel"), False),

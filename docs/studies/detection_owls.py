@@ -1,15 +1,12 @@
 """Boobook owls by site, after every recording has gone through one rate and one codec; false alarms on the negatives.
 
 Run: docs/studies/detection_owls.sh WORK    Called there with DATA WORK STAGE; goes on after a stop.
-Stages: "codec" measures what re-encoding leaves of the codec, "choose" settles the layers inside the training sites,
-"test" reads the tested sites.
+Stages: "codec" measures what re-encoding leaves of the codec, "test" trains and reads the tested sites.
 """
 
 from __future__ import annotations
 
 import csv
-import itertools
-import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -18,20 +15,20 @@ import numpy as np
 import polars as pl
 import soundfile
 import torch
-from detection_small import METHODS, Recipe, Task, others, problems, run_fold, tell, tell_differences, work
+from detection_small import METHODS, Recipe, Task, problems, tell, tell_differences, work
 
 from tymbal.audio import read
 from tymbal.corpus import index, reencode
 from tymbal.detection import DetectorConfig, NetworkConfig
 from tymbal.detection.config import TRAINING
 from tymbal.encoders.spectral import SpectralConfig, SpectralEncoder
-from tymbal.evaluation.detection import estimate_detection, false_alarms
+from tymbal.evaluation.detection import false_alarms
 from tymbal.features import embed
 
 RATE_HZ = 8_000  # the calls of the training sites lie below 1.2 kHz; codecs differ most in the upper bands
 FRAMES = SpectralConfig(window_s=0.05, hop_s=0.02, modulation_hz=(2.0, 4.0, 8.0, 16.0))
-LAYERS = {"log_mel": ("log_mel",), "both layers": ("log_mel", "pcen_mel")}
 CONFIG = DetectorConfig(
+    layers=("log_mel", "pcen_mel"),
     classes=False,
     bounds=True,
     gain_db=10.0,
@@ -122,36 +119,6 @@ def _told_apart(coded: np.ndarray, lossless: np.ndarray) -> float:
     return right / (2 * len(coded))
 
 
-def choose(task: Task, folder: Path) -> dict[str, str]:
-    """For each site the layers that did best on the others, each tested by the detector of the sites left."""
-    calls = task.corpus.events.join(task.corpus.recordings.select("recording", "site"), on="recording")
-    sites = sorted(calls["site"].unique())
-    scores: dict[tuple[str, str, str], float] = {}
-    folder.mkdir(parents=True, exist_ok=True)
-    for setting, layers in LAYERS.items():
-        tried = replace(task, config=replace(task.config, layers=layers))
-        for left in itertools.combinations(sites, 2):
-            file = folder / f"{setting}.{left[0]}.{left[1]}.parquet"
-            test = [name for name, site in task.units.items() if site in left]
-            if not file.exists():
-                run_fold(tried, others(task, test), test, ("both",))["both"].write_parquet(file)
-            found = {"both": pl.read_parquet(file)}
-            for tested, other in (left, left[::-1]):
-                own = [name for name in test if task.units[name] == tested]
-                judged = problems(tried, found, own)["both"]
-                scores[setting, other, tested] = estimate_detection("f1@0.5", judged).value
-    print("\n| left out | " + " | ".join(LAYERS) + " |\n|---|" + "---|" * len(LAYERS))
-    chosen = {}
-    for site in sites:
-        means = {s: float(np.mean([scores[s, site, each] for each in sites if each != site])) for s in LAYERS}
-        chosen[site] = max(means, key=lambda setting: means[setting])
-        print(f"| {site} | " + " | ".join(f"{value:.3f}" for value in means.values()) + " |")
-    every = {s: float(np.mean([value for (own, _, _), value in scores.items() if own == s])) for s in LAYERS}
-    for site in sorted(set(task.units.values()) - set(sites)):  # nothing to find there: false alarms only
-        chosen[site] = max(every, key=lambda setting: every[setting])
-    return chosen
-
-
 def tell_alarms(task: Task, found: dict[str, pl.DataFrame]) -> None:
     """False alarms per hour in the recordings without a boobook, with the exact Poisson interval."""
     called = set(task.corpus.events["recording"])
@@ -176,17 +143,9 @@ def main() -> None:
         codec_left(data, folder)
         return
     task = make_task(data, folder)
-    kept = folder / "owls.chosen.json"
-    if stage == "choose":
-        kept.write_text(json.dumps(choose(task, folder / "owls.inner")))
-        return
-    found: dict[str, list[pl.DataFrame]] = {}
-    for site, setting in json.loads(kept.read_text()).items():
-        own = replace(task, config=replace(task.config, layers=LAYERS[setting]))
-        tested = [name for name, each in task.units.items() if each == site]
-        for method, events in work(own, [tested], folder / f"owls.test.{site}", METHODS).items():
-            found.setdefault(method, []).append(events)
-    joined = {method: pl.concat(parts) for method, parts in found.items()}
+    sites = sorted(set(task.units.values()))
+    folds = [[name for name, site in task.units.items() if site == each] for each in sites]
+    joined = work(task, folds, folder / "owls.test", METHODS)
     called = sorted(set(task.corpus.events["recording"]))
     for recordings, title in ((None, "all recordings"), (called, "recordings with boobooks")):
         judged = problems(task, joined, recordings)
