@@ -1,0 +1,79 @@
+"""From what finders found to the measure of DCASE task 5, per finder, protocol and number of examples."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from tymbal.annotations import make_events
+from tymbal.benchmarks.fewshot.layout import POS, UNK
+from tymbal.benchmarks.fewshot.tasks import WITHIN, Task
+from tymbal.evaluation.detection import FewshotScores, score_fewshot
+
+Rows = Sequence[Sequence[float]]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Scores of one finder under one protocol with one number of examples, over the tasks that it finished."""
+
+    finder: str
+    protocol: str
+    shots: int
+    scores: FewshotScores
+    tasks: int
+    failed: int
+    cpu_s: float
+    audio_s: float
+
+
+def scored(
+    finder: str, tasks: Sequence[Task], found: Mapping[str, Mapping[str, object]], after_shots: int
+) -> Scored | None:
+    """Score the tasks of one protocol and number of examples; `found` says what was found in each, by its name.
+
+    A task that is not in `found` failed: it counts as a recording without any prediction, not as one less. after_shots:
+    events that are examples for one of the numbers of shots that are compared. None where there is no task.
+    """
+    if not tasks:
+        return None
+    references = _events([(task.name, *span, word) for task in tasks for span, word in _truth(task)])
+    predictions = _events(
+        [
+            (name, float(row[0]), float(row[1]), None)
+            for name, rows in ((task.name, found.get(task.name, {}).get("found", [])) for task in tasks)
+            for row in rows  # type: ignore[attr-defined]
+        ]
+    )
+    within = tasks[0].protocol == WITHIN
+    scores = score_fewshot(
+        predictions,
+        references,
+        subsets={task.name: task.truth.set for task in tasks},
+        shots=after_shots if within else 0,
+    )
+    worked = [found[task.name] for task in tasks if task.name in found]
+    totals: dict[str, float] = defaultdict(float)
+    for each in worked:
+        for key in ("cpu_s", "seconds"):
+            totals[key] += float(each[key])  # type: ignore[arg-type]
+    missing = len(tasks) - len(worked)
+    shots = tasks[0].shots
+    return Scored(finder, tasks[0].protocol, shots, scores, len(tasks), missing, totals["cpu_s"], totals["seconds"])
+
+
+def _truth(task: Task) -> list[tuple[tuple[float, float], str]]:
+    return [(span, POS) for span in task.truth.positive] + [(span, UNK) for span in task.truth.unknown]
+
+
+def _events(rows: Sequence[tuple[str, float, float, str | None]]) -> pl.DataFrame:
+    columns = {
+        "recording": pl.Series([row[0] for row in rows], dtype=pl.String),
+        "onset_s": pl.Series([row[1] for row in rows], dtype=pl.Float64),
+        "offset_s": pl.Series([row[2] for row in rows], dtype=pl.Float64),
+        "label": pl.Series([row[3] for row in rows], dtype=pl.String),
+    }
+    return make_events(pl.DataFrame(columns))
