@@ -111,3 +111,40 @@ def runs(shares: list[float], level: float) -> list[tuple[float, float, float]]:
         found.append((begin, end, sum(shares[at:stop]) / (stop - at)))
         at = stop
     return found
+
+
+def changes(shares: list[float], half: int) -> list[int]:
+    """Boundaries where a step filter is largest in every stretch of one sign; zeros around, the first of equals."""
+    padded = [0.0] * half + shares + [0.0] * half
+    found: list[tuple[int, float]] = []
+    for boundary in range(len(shares) + 1):
+        before, after = padded[boundary : boundary + half], padded[boundary + half : boundary + 2 * half]
+        value = (sum(after) - sum(before)) / half
+        if value == 0:
+            continue
+        if found and (found[-1][1] > 0) == (value > 0):
+            if abs(value) > abs(found[-1][1]):
+                found[-1] = (boundary, value)
+        else:
+            found.append((boundary, value))
+    return [boundary for boundary, _ in found]
+
+
+def sound_event_boxes(shares: list[float], half: int, drop: float, ratio: float) -> list[tuple[int, int, float]]:
+    """First frame, frame after the last, and mean share of each box, gaps merged one by one from the smallest drop."""
+
+    def mean(first: int, stop: int) -> float:
+        return sum(shares[first:stop]) / (stop - first)
+
+    points = changes(shares, half)
+    boxes = list(zip(points[::2], points[1::2], strict=True))
+    while True:
+        tried = []
+        for row, (one, two) in enumerate(itertools.pairwise(boxes)):
+            loud, gap = max(mean(*one), mean(*two)), mean(one[1], two[0])
+            if loud - gap < drop or loud < ratio * gap:
+                tried.append((loud - gap, row))
+        if not tried:
+            return [(first, stop, mean(first, stop)) for first, stop in boxes]
+        _, row = min(tried)
+        boxes[row : row + 2] = [(boxes[row][0], boxes[row + 1][1])]
