@@ -302,5 +302,7 @@ def _tell_scores(scores: DetectionScores) -> None:
     first = next((found for found in scores.estimates.values() if found is not None), None)
     if first is not None:
         tell_units(asdict(first))
+    if scores.settings.frequency:
+        say("boxes were judged as areas of time and frequency")
     for note in scores.notes:
         say(f"note: {note}")

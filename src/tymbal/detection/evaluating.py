@@ -47,6 +47,7 @@ def evaluate(
     by : column of the independent unit.
     threshold : other than the detector's.
 
+    Boxes with bounds in frequency are judged as areas where every event of the corpus has bounds, else in time.
     The `oracle` of the result is the truth through the detector's targets, decoder and fusion. Recordings of several
     channels are detected in, and judged, as one mix.
     """
@@ -68,6 +69,7 @@ def evaluate(
         class_agnostic=one,
         unknown=detector.config.unknown,
         labels=None if one else detector.labels_,
+        frequency=bounded(detector, events.filter(pl.col("recording").is_in(table["recording"].implode()))),
         by_channel=False,
     )
     return score_against_corpus(
@@ -81,6 +83,13 @@ def evaluate(
         oracle=make_events(pl.concat(ceilings)),
         seed=seed,
     )
+
+
+def bounded(detector: Detector, events: pl.DataFrame) -> bool:
+    """Whether both the detector's boxes and all events have a low and a high frequency."""
+    edges = bool(get_method(detector.config.method).directions)
+    whole = not events["low_hz"].null_count() and not events["high_hz"].null_count()
+    return detector.config.bounds and edges and whole
 
 
 def ceiling(
