@@ -95,6 +95,11 @@ class Boxes:
         """In order of onset, then offset, then class, then falling score: one order whatever it was before."""
         return self.take(np.lexsort((-self.score, self.label, self.offset_s, self.onset_s)))
 
+    def between(self, start_s: float, end_s: float) -> Boxes:
+        """Of boxes in order of onset those that begin in [start_s, end_s)."""
+        first, last = np.searchsorted(self.onset_s, [start_s, end_s])
+        return self.take(np.arange(first, last))
+
     def rescored(self, score: Floats) -> Boxes:
         """The same boxes with other scores."""
         return Boxes(self.onset_s, self.offset_s, score, self.label, self.low_hz, self.high_hz)

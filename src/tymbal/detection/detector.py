@@ -132,8 +132,7 @@ class Detector:
         calibration = self._fit().calibration
         levels = () if calibration.active is None else (calibration.active,)
         finder = find_in_track(network or self.network(), self.config, track, levels)
-        boxes = calibration.boxes(finder.candidates(calibration.active), self.config.decoding)
-        boxes = within(boxes, track.duration_s)
+        boxes = within(finder.boxes(calibration), track.duration_s)
         return boxes if all else boxes.take(boxes.score >= calibration.threshold)
 
     def events(self, boxes: Boxes, recording: str, channel: int | None) -> pl.DataFrame:

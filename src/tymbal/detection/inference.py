@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from tymbal.detection.boxes import Boxes
+from tymbal.detection.calibrating import Calibration
 from tymbal.detection.config import DetectorConfig
 from tymbal.detection.decoding import decode_edges, suppress
 from tymbal.detection.frames import Array, Track
 from tymbal.detection.methods import Candidates, Found, get_method
 from tymbal.detection.network import DetectionNetwork
+from tymbal.detection.targets import Direction
 from tymbal.units import FrameGrid
 
 PIECE = 4096  # frames of a piece, context left out
+STRETCH = 8192  # candidates that are joined and scored together, or a few more
 ACTIVE = (0.3, 0.4, 0.5, 0.6, 0.7)  # probabilities tried where none is set
 
 
@@ -70,7 +74,7 @@ class Finder:
         active: tuple[float, ...] = (),
     ) -> None:
         self._network, self._config, self._grid, self._nyquist = network, config, grid, nyquist_hz
-        self._edges: dict[str, list[Boxes]] = {way: [] for way in network.outputs.directions}
+        self._edges: dict[Direction, list[Boxes]] = {way: [] for way in network.outputs.directions}
         self._runs = {level: _Runs(level, grid, network.outputs.classes) for level in active}
 
     @staticmethod
@@ -95,15 +99,48 @@ class Finder:
             for runs in self._runs.values():
                 runs.take(shares, piece.first + piece.own.start)
 
-    def found(self, active: float | None = None) -> Found:
-        """Candidates of the whole track, doubles within a direction dropped; runs at the level `active`."""
-        edges = {way: suppress(Boxes.join(parts), self._config.decoding) for way, parts in self._edges.items()}
-        runs = self._runs[active].boxes() if active is not None else Boxes.none()
-        return Found(edges, runs)  # type: ignore[arg-type]
-
     def candidates(self, active: float | None = None) -> Candidates:
-        """What the method makes of them."""
-        return get_method(self._config.method).combine(self.found(active), self._config.join_iou)
+        """What the method makes of the candidates of the whole track, doubles within a direction dropped; runs at the
+        level `active`."""
+        return self._combined(*self._held(active))
+
+    def boxes(self, calibration: Calibration) -> Boxes:
+        """All boxes with calibrated scores, in order of time, doubles dropped.
+
+        Worked stretch by stretch, cut at moments that no candidate spans: what is joined or dropped lies on one side
+        of them. So the boxes are those of the whole, and a day of dense song needs the memory of a stretch.
+        """
+        edges, runs = self._held(calibration.active)
+        moments = cuts([*edges.values(), runs], STRETCH)
+        parts = []
+        for start, end in pairwise([-np.inf, *moments, np.inf]):
+            own = {way: boxes.between(start, end) for way, boxes in edges.items()}
+            candidates = self._combined(own, runs.between(start, end))
+            parts.append(calibration.boxes(candidates, self._config.decoding))
+        return Boxes.join(parts)
+
+    def _held(self, active: float | None) -> tuple[dict[Direction, Boxes], Boxes]:
+        """Everything found so far in order of time: of each direction, and runs at the level `active`."""
+        edges = {way: Boxes.join(parts).sorted() for way, parts in self._edges.items()}
+        return edges, self._runs[active].boxes() if active is not None else Boxes.none()
+
+    def _combined(self, edges: Mapping[Direction, Boxes], runs: Boxes) -> Candidates:
+        kept = {way: suppress(boxes, self._config.decoding) for way, boxes in edges.items()}
+        return get_method(self._config.method).combine(Found(kept, runs), self._config.join_iou)
+
+
+def cuts(parts: Sequence[Boxes], size: int) -> list[float]:
+    """Moments in seconds that no box of `parts` spans, `size` boxes or more between two of them."""
+    onsets = np.concatenate([part.onset_s for part in parts])
+    order = np.argsort(onsets, kind="stable")
+    onsets, offsets = onsets[order], np.concatenate([part.offset_s for part in parts])[order]
+    free = np.flatnonzero(onsets[1:] >= np.maximum.accumulate(offsets)[:-1]) + 1
+    found: list[float] = []
+    last = 0
+    while (place := np.searchsorted(free, last + size)) < len(free):
+        last = int(free[place])
+        found.append(float(onsets[last]))
+    return found
 
 
 class _Runs:

@@ -120,8 +120,7 @@ def detect_sound(
         finder = Finder(network, detector.config, grid, reader.sample_rate_hz / 2, active)
         for piece in streamed(blocks(units(), grid), Finder.context(detector.config)):
             finder.take(piece)
-    boxes = calibration.boxes(finder.candidates(calibration.active), detector.config.decoding)
-    boxes = within(boxes, duration_s)
+    boxes = within(finder.boxes(calibration), duration_s)
     return boxes.take(boxes.score >= (calibration.threshold if threshold is None else threshold)), duration_s
 
 
