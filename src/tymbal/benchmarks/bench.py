@@ -64,6 +64,8 @@ def run_benchmark(
     if not isinstance(config, kind):
         raise UsageError(f"{type(config).__name__} for {benchmark}", parameter="config", allowed=kind.__name__)
     slowed = isinstance(config, BoxesConfig) and config.slowed
+    if isinstance(config, BoxesConfig):
+        config.check()
     chosen = benchmark_sets(benchmark, sets)
     verified = tuple(verify(data, asked(described, slowed=slowed)) for described in chosen)
     ready = [found for found in verified if found.ready]

@@ -26,7 +26,8 @@ def report(
     Parameters
     ----------
     run
-        The directory that `tymbal probe`, `finetune`, `sweep` or `diagnose` wrote, or scores of detections.
+        The directory that `tymbal probe`, `finetune`, `sweep`, `diagnose` or `bench boxes` wrote, or scores of
+        detections.
     out
         The page to write.
     corpus

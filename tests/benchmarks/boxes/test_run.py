@@ -8,13 +8,14 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from tests.benchmarks.boxes import replicas
 from tests.benchmarks.boxes.conftest import QUICK, Ran
 
 from tymbal.benchmarks import BenchConfig, BoxesConfig, run_benchmark
 from tymbal.cli.main import main
 from tymbal.detection import Detector
 from tymbal.encoders import create_encoder
-from tymbal.errors import UsageError
+from tymbal.errors import TymbalError, UsageError
 from tymbal.evaluation.detection import DetectionScores
 
 KEPT = ("results.md", "results.json", "results.parquet", "OZF/result.json", "OZF/scores/scores.json")
@@ -93,8 +94,6 @@ def test_the_page_has_every_set_with_its_ceiling_and_what_is_not_known(boxes_run
 def test_events_of_unknown_class_and_classes_from_the_command_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from tests.benchmarks.boxes import replicas
-
     replicas.make(tmp_path, "Pow")
     typed = (
         f"bench boxes {tmp_path} --set Pow --methods forward --layers log_mel --epochs 1 --width 8 -o {tmp_path}/out"
@@ -112,10 +111,14 @@ def test_events_of_unknown_class_and_classes_from_the_command_line(
     assert result["detector"]["training"]["epochs"] == 1
 
 
-def test_wrong_settings_are_refused() -> None:
+def test_wrong_settings_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"unknown method 'nope' .*both, forward"):
         replace(QUICK, methods=("nope",)).check()
     encoder = create_encoder("spectral")
+    replicas.make(tmp_path, "OZF")
+    wrong = replace(QUICK, detector=replace(QUICK.detector, layers=("nope",)))
+    with pytest.raises(TymbalError, match=r"no layer 'nope' .*log_mel"):
+        run_benchmark("boxes", tmp_path, encoder, tmp_path / "out", sets=["OZF"], config=wrong)
     for benchmark, config in (("boxes", BenchConfig()), ("beans", BoxesConfig())):
         with pytest.raises(UsageError, match=r"Config for"):
             run_benchmark(benchmark, Path("x"), encoder, Path("y"), config=config)

@@ -107,7 +107,7 @@ def _told(contents: BoxContents, described: BoxSet, wanted: int) -> str:
     lies = {name: "native" if factor == 1 else f"slowed {factor} times"
             for name, factor in (("recordings", contents.clock.audio), ("tables", contents.clock.tables))}  # fmt: skip
     run = "native" if wanted == 1 else f"slowed {wanted} times"
-    return f"run {run}; here recordings are {lies['recordings']}, tables {lies['tables']}, by their lengths"
+    return f"run {run}; here recordings are {lies['recordings']}, tables {lies['tables']}, {contents.clock.told_by}"
 
 
 def relabel(source: Path, target: Path, rate_hz: int) -> Path:

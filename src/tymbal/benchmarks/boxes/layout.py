@@ -61,6 +61,12 @@ class Clock:
     audio_ratio: float = 1.0
     tables_ratio: float = 1.0
 
+    @property
+    def told_by(self) -> str:
+        """What told the clocks."""
+        lengths = is_near(self.audio_ratio, self.audio) and is_near(self.tables_ratio, self.tables)
+        return "by their lengths" if lengths else "by the folder's name, for lengths do not tell"
+
 
 def read_clock(audio_ratio: float, tables_ratio: float, slowed: int, named_slowed: bool) -> Clock:
     """The clocks by the two ratios; where one tells nothing, by the name of the folder."""

@@ -71,9 +71,9 @@ def run_boxes(
     """Run sets of boxes that are ready: ({set: its result}, ((set, why it failed), ...)).
 
     Everything is kept per set in OUT/SET; the same call goes on where it stopped. A set that fails leaves its reason.
+    Raises TymbalError by the name of the setting for one that no set can take.
     """
     config = config or BoxesConfig()
-    config.check()
     results: dict[str, dict[str, Any]] = {}
     failures = []
     for found in ready:
@@ -82,6 +82,8 @@ def run_boxes(
                 found, encoder, out / found.described.name, config, workers, progress
             )
         except (TymbalError, OSError) as error:  # a set that cannot be written is one bad set
+            if isinstance(error, TymbalError) and error.parameter is not None:
+                raise  # a setting that no set can take
             failures.append((found.described.name, str(error)))
     return results, tuple(failures)
 
