@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
+from tymbal.cli.bench_fewshot import EVERYTHING, FEWSHOT, Searched, bench_fewshot
 from tymbal.cli.common import (
     EXIT_OK,
     EXIT_SOME_FAILED,
@@ -69,13 +70,14 @@ class Probed:
 
 
 def bench(
-    benchmark: Literal["beans", "birdset", "what-matters", "boxes"],
+    benchmark: Literal["beans", "birdset", "what-matters", "boxes", "fasd13", "dcase5"],
     data: Path,
     *,
     out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None,
     sets: Annotated[str, Parameter(name=["--sets", "--set"])] = "",
     check: Annotated[bool, Parameter(negative="")] = False,
     probed: Annotated[Probed, Parameter(name="*")] = Probed(),
+    searched: Annotated[Searched, Parameter(name="*")] = EVERYTHING,
     workers: Workers = 1,
     quiet: Quiet = False,
     json: Json = False,
@@ -85,7 +87,8 @@ def bench(
     Parameters
     ----------
     benchmark
-        beans, birdset, what-matters (the 26-set suite) or boxes (Voxaboxen's eight sets, for detectors).
+        beans, birdset, what-matters (the 26-set suite), boxes (Voxaboxen's eight sets, for detectors), or for few-shot
+        finders fasd13 (FASD13) and dcase5 (DCASE task 5).
     data
         The benchmark's folder, as its own download leaves it.
     out
@@ -95,6 +98,8 @@ def bench(
     check
         Only say what is there, what is missing and how to get it.
     """
+    if benchmark in FEWSHOT:
+        return bench_fewshot(benchmark, data, out, sets, searched, check=check, workers=workers, quiet=quiet, json=json)
     from tymbal.benchmarks import asked, benchmark_sets, run_benchmark, verify
     from tymbal.encoders import create_encoder, load_encoder
     from tymbal.jobs import make_progress

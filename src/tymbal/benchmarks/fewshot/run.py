@@ -111,20 +111,22 @@ def look(data: Path, described: FewshotBenchmark, sets: Sequence[str] = ()) -> t
     else:
         layout = read_layout(data, described, sets)
     mend = f"{described.origin.place}: {described.origin.page}"
-    departures = [Departure("unexpected", f.code, f.message, mend) for f in layout.faults]
+    departures = [Departure("unexpected", f.code, f.message, "Mend or download it again.") for f in layout.faults]
     counts = {name: [t for t in layout.truths if t.set == name] for name in layout.sets()}
+    missing = [name for name in known if name in (sets or described.required) and name not in counts]
+    if missing:
+        what = f"{len(missing)} set{'s'[: len(missing) != 1]} not there: {', '.join(missing)}"
+        departures.append(Departure("missing", "no_set", what, f"Where to put them: {mend}"))
     for each in described.sets:
-        wanted = each.name in (sets or described.required)
-        if each.name not in counts:
-            if wanted:
-                departures.append(Departure("missing", "no_set", f"{each.name} ({each.about}) is not there", mend))
+        if each.name not in counts or each.files is None:
             continue
         events = sum(len(truth.positive) for truth in counts[each.name])
         files = len({truth.path for truth in counts[each.name]})
-        for told, here, noun in ((each.files, files, "recordings"), (each.events, events, "events")):
-            if told is not None and told != here:
-                what = f"{each.name} has {here} {noun}, published are {told}"
-                departures.append(Departure("unexpected", "count", what, mend))
+        if (files, events) != (each.files, each.events):
+            what = f"{each.name} has {files} recordings with {events} events, published are {each.files} with"
+            departures.append(
+                Departure("unexpected", "count", f"{what} {each.events}", "Compare with no other number.")
+            )
     return layout, tuple(departures)
 
 
