@@ -26,6 +26,7 @@ from tymbal.evaluation.detection import false_alarms
 from tymbal.features import embed
 
 RATE_HZ = 8_000  # the calls of the training sites lie below 1.2 kHz; codecs differ most in the upper bands
+NOISE_DB = 20.0  # below each recording: with it lossless recordings and their Ogg copies are not told apart any more
 FRAMES = SpectralConfig(window_s=0.05, hop_s=0.02, modulation_hz=(2.0, 4.0, 8.0, 16.0))
 CONFIG = DetectorConfig(
     layers=("log_mel", "pcen_mel"),
@@ -39,7 +40,8 @@ CONFIG = DetectorConfig(
 
 def make_task(data: Path, folder: Path) -> Task:
     """Corpus of the re-encoded recordings with the boobook events alone, every second listened to for boobooks."""
-    sounds = reencode(data / "audio", folder / "owls.audio", codec="vorbis", sample_rate_hz=RATE_HZ).path
+    audio = folder / "owls.audio"
+    sounds = reencode(data / "audio", audio, codec="vorbis", sample_rate_hz=RATE_HZ, noise_db=NOISE_DB).path
     folder.mkdir(parents=True, exist_ok=True)
     with (data / "annotations.csv").open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["label"] == "boobook"]
@@ -80,13 +82,18 @@ def codec_left(data: Path, folder: Path) -> None:
             soundfile.write(twins / f"{path.stem}.coded.ogg", samples, rate)
             soundfile.write(twins / f"{path.stem}.lossless.wav", samples, rate)
     folders = {"as they are": twins}
-    for name, codec, rate_hz in (
-        ("24 kHz", "none", 24_000),
-        ("8 kHz", "none", RATE_HZ),
-        ("24 kHz, vorbis", "vorbis", 24_000),
-        ("8 kHz, vorbis", "vorbis", RATE_HZ),
+    for codec, rate_hz, noise_db in (
+        ("none", 24_000, None),
+        ("vorbis", 24_000, None),
+        ("none", RATE_HZ, None),
+        ("vorbis", RATE_HZ, None),
+        ("vorbis", RATE_HZ, 30.0),
+        ("vorbis", RATE_HZ, NOISE_DB),
+        ("vorbis", 24_000, NOISE_DB),
     ):
-        folders[name] = reencode(twins, folder / f"twins.{codec}.{rate_hz}", codec=codec, sample_rate_hz=rate_hz).path
+        name = f"{rate_hz // 1000} kHz, codec {codec}, noise {'none' if noise_db is None else f'-{noise_db:g} dB'}"
+        out = folder / f"twins.{codec}.{rate_hz}.{noise_db}"
+        folders[name] = reencode(twins, out, codec=codec, sample_rate_hz=rate_hz, noise_db=noise_db).path
     print("\n| recordings | told apart (pairs of 10 left out) | mean difference of bands (dB) |\n|---|---|---|")
     for name, at in folders.items():
         coded, lossless = (

@@ -112,7 +112,7 @@ OPTION_OF = {
     "source": ("encoder", "name"),
     "stratify": ("label",),
 }
-UNITS = ("_s", "_hz")
+UNITS = ("_s", "_hz", "_db")
 
 
 def option_of(parameter: str | None, options: Mapping[str, str]) -> str | None:

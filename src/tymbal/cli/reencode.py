@@ -16,6 +16,7 @@ def reencode(
     out: Annotated[Path, Parameter(name=["--out", "-o"])],
     codec: Literal["vorbis", "mp3", "none"] = "vorbis",
     sample_rate: int | None = None,
+    noise: float | None = None,
     workers: Workers = None,
     quiet: Quiet = False,
     json: Json = False,
@@ -35,12 +36,22 @@ def reencode(
         The lossy codec that every recording goes through once, or none for rate, channels and depth alone.
     sample_rate
         Rate of all results in Hz; by default the lowest among the recordings.
+    noise
+        White noise so many decibels below each recording's own power: 20 fills what an earlier codec emptied.
     """
     from tymbal.corpus import reencode as run
     from tymbal.jobs import make_progress
 
     progress = make_progress(quiet=quiet)
-    done = run(recordings, out, codec=codec, sample_rate_hz=sample_rate, workers=workers, progress=progress)
+    done = run(
+        recordings,
+        out,
+        codec=codec,
+        sample_rate_hz=sample_rate,
+        noise_db=noise,
+        workers=workers,
+        progress=progress,
+    )
     if json:
         told = {"out": str(out), "sample_rate_hz": done.sample_rate_hz, "codec": done.codec}
         say_json({**told, "recordings": list(done.names), "notes": list(done.notes), "failures": done.failures})

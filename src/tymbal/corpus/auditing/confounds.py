@@ -95,7 +95,7 @@ def _advice(kind: str) -> str:
     if set(kind.split(", ")) & {*FILE_FACTS, "bit_depth"}:
         return (
             "Bring all recordings to one format and rate before training, or the format is what is learnt: "
-            "tymbal reencode RECORDINGS -o FOLDER, then index that"
+            "tymbal reencode RECORDINGS -o FOLDER --noise 20, then index that"
         )
     if kind == "channel":
         return "That is more of the recorder and the place than of the animal: report a baseline from these alone"
