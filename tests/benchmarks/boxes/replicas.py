@@ -53,7 +53,9 @@ SIZES = {
     "HbW": Replica("HbW", prefix="D:\\whales\\HbW\\", length_s=(0.3, 0.5)),
     "Katy": Replica("Katy_slowed", prefix="/home/somebody/data/Katy_slowed/", slow=6, length_s=(0.1, 0.15)),
     "MT": Replica("MT/formatted", fn="integer", index=1, bounds=False, prefix="datasets/MT/formatted/"),
-    "Pow": Replica("Pow", labels=("NOCA", "BCCH", "EATO", "BTNW", "REVI", "TUTI"), more=("Unknown",), fn="none"),
+    "Pow": Replica(
+        "Pow", events=7, labels=("NOCA", "BCCH", "EATO", "BTNW", "REVI", "TUTI"), more=("Unknown",), fn="none"
+    ),
     "OZF": Replica("OZF", files=(4, 2, 2), events=12, length_s=(0.08, 0.14), index=1),
 }
 
