@@ -57,6 +57,8 @@ class Wanted:
         Which layer of the encoder; by default its last.
     finders
         What to try, with commas between them; the best of them or their fusion is chosen on the examples.
+    model
+        The weights of the finder called network, a file that tymbal fewshot train wrote. Needs torch.
     """
 
     label: tuple[str, ...] = ()
@@ -68,6 +70,7 @@ class Wanted:
     encoder: str | None = None
     layer: str | None = None
     finders: str = "default"
+    model: Path | None = None
 
 
 def find(
@@ -102,13 +105,15 @@ def find(
     options = asdict(wanted)
     names = default_finders(wanted.encoder) if wanted.finders == "default" else tuple(wanted.finders.split(","))
     check_finders(names)
+    if wanted.model is not None and "network" not in names:
+        raise UsageError("the network is not asked for", parameter="model", mend="Say: --finders network --model FILE")
     if not 0 <= wanted.score <= 1:
         raise UsageError(f"score is {wanted.score}", parameter="score", allowed="0 to 1")
     keys = ("labels", "shots", "marked", "sounds", "label_column")
     asked = ask(recordings, examples, **dict(zip(keys, list(options.values())[:5], strict=True)))
     for fault in asked.faults if not quiet else ():
         say(f"note: {fault.message}")
-    finders = fit_all(asked.prompts, finders=names, encoder=wanted.encoder, layer=wanted.layer)
+    finders = fit_all(asked.prompts, finders=names, encoder=wanted.encoder, layer=wanted.layer, model=wanted.model)
     if not quiet and not json:
         _tell_finders(finders)
     found = find_all(

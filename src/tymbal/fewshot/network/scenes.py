@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -88,17 +88,15 @@ class Example:
     median: float
 
 
-@dataclass
+@dataclass(frozen=True)
 class ExampleWork:
     """The work on one example; picklable."""
 
     settings: SceneSettings
-    _folder: tempfile.TemporaryDirectory[str] | None = field(default=None, repr=False, compare=False)
 
     def __call__(self, index: int) -> Example:
-        if self._folder is None:
-            self._folder = tempfile.TemporaryDirectory(prefix="tymbal-scenes-")
-        return make_example(self.settings, index, Path(self._folder.name))
+        with tempfile.TemporaryDirectory(prefix="tymbal-scenes-") as folder:
+            return make_example(self.settings, index, Path(folder))
 
 
 def make_example(settings: SceneSettings, index: int, folder: Path) -> Example:

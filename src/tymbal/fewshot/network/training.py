@@ -9,13 +9,14 @@ from typing import Any
 
 from tymbal.config import check_fields
 from tymbal.errors import UsageError
+from tymbal.fewshot.network import store as stores
 from tymbal.fewshot.network.batches import USES, Replay
 from tymbal.fewshot.network.config import SIZES, NetworkConfig
 from tymbal.fewshot.network.files import save_network
 from tymbal.fewshot.network.losses import Validation, loss
 from tymbal.fewshot.network.model import Network, count_parameters
 from tymbal.fewshot.network.scenes import Example, SceneSettings
-from tymbal.fewshot.network.store import PER_SHARD, ExampleStore
+from tymbal.fewshot.network.store import ExampleStore
 from tymbal.jobs import Progress
 from tymbal.training import TrainingConfig, TrainingReport, seeded, train
 from tymbal.training.device import usable_device
@@ -31,9 +32,9 @@ class FewshotRecipe:
     Parameters
     ----------
     size : of SIZES.
-    scenes : how many there are, in whole shards of PER_SHARD; each is used in three epochs.
-    validation : held-out scenes, in whole shards as well.
-    settings : what the scenes are like; its ramp is set to a quarter of the scenes where it is None.
+    scenes : how many there are, one shard (`stores.PER_SHARD`) at least; each is used in three epochs.
+    validation : held-out scenes, as many at least.
+    settings : what the scenes are like.
     seed : of weights and order.
     batch_size, learning_rate : of AdamW with a cosine.
     """
@@ -52,8 +53,8 @@ class FewshotRecipe:
 
     def _ranges(self) -> Iterator[tuple[str, bool, str]]:
         yield "size", self.size in SIZES, ", ".join(SIZES)
-        yield "scenes", self.scenes >= PER_SHARD, f"{PER_SHARD} or more"
-        yield "validation", self.validation >= PER_SHARD, f"{PER_SHARD} or more"
+        yield "scenes", self.scenes >= stores.PER_SHARD, f"{stores.PER_SHARD} or more"
+        yield "validation", self.validation >= stores.PER_SHARD, f"{stores.PER_SHARD} or more"
         yield "seed", self.seed >= 0, "0 or more"
         yield "batch_size", self.batch_size >= 1, "1 or more"
         yield "learning_rate", 0 < self.learning_rate < float("inf"), "a number above 0"

@@ -1,0 +1,89 @@
+"""A finder on a corpus: which tasks there are, what they are told, what comes out, resumed to the same."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+import soundfile
+from tests.fewshot.conftest import CHIRP_S, ONSETS, OTHERS, RATE, make_sound
+from tests.fewshot.network.small import make_network
+
+from tymbal.cli.main import main
+from tymbal.errors import NothingDoneError, UsageError
+from tymbal.fewshot import evaluating
+from tymbal.fewshot.evaluating import EvalWork, evaluate, finder_of, make_tasks
+from tymbal.fewshot.network.files import save_network
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two recordings with ten chirps and six others each, and a silent one with a single chirp written down."""
+    folder = tmp_path_factory.mktemp("corpus")
+    lines = ["recording,begin_time_s,end_time_s,label"]
+    for seed, name in ((1, "a.wav"), (2, "b.wav")):
+        soundfile.write(folder / name, make_sound(ONSETS, 20.0, others=OTHERS, seed=seed), RATE, subtype="FLOAT")
+        lines += [f"{name},{onset},{onset + CHIRP_S},chirp" for onset in ONSETS]
+        lines += [f"{name},{onset},{onset + CHIRP_S},other" for onset in OTHERS]
+    soundfile.write(folder / "few.wav", make_sound(ONSETS[:1], 3.0), RATE, subtype="FLOAT")
+    lines.append(f"few.wav,1.0,{1 + CHIRP_S},chirp")
+    (folder / "marks.csv").write_text("\n".join(lines) + "\n")
+    out = folder.parent / "chirps.corpus"
+    assert main(["index", str(folder), "--annotations", str(folder / "marks.csv"), "-o", str(out), "--quiet"]) == 0
+    return out
+
+
+def test_tasks_tell_only_what_was_marked_until_the_last_example(corpus: Path) -> None:
+    tasks = make_tasks([corpus], 5)
+    assert [(task.recording, task.label) for task in tasks] == [("a.wav", "chirp"), ("b.wav", "chirp")]
+    for task in tasks:
+        assert task.until_s == pytest.approx(ONSETS[4] + CHIRP_S)
+        assert max(row[1] for row in task.rows) <= task.until_s
+        assert [row[2] for row in task.rows].count("chirp") == 5
+        assert "other" in {row[2] for row in task.rows}
+    assert [task.label for task in make_tasks([corpus], 4)] == ["chirp", "other"] * 2
+    assert {task.label for task in make_tasks([corpus], 4, ["other"])} == {"other"}
+
+
+def test_chirps_are_found_and_scored_and_done_tasks_are_kept(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = evaluate("ncc", [corpus], tmp_path / "out", workers=1)
+    assert found.tasks == 2
+    assert not found.failures
+    assert found.scores is not None
+    assert found.scores.f1.value > 0.9
+    rows = pl.read_csv(tmp_path / "out" / "recordings.csv")
+    assert (rows["true"] + rows["missed"]).to_list() == [5, 5]
+    table = pl.read_parquet(tmp_path / "out" / "found.parquet")
+    assert table["onset_s"].min() > ONSETS[4]
+    monkeypatch.setattr(EvalWork, "__call__", None)  # whoever works a task now fails
+    again = evaluate("ncc", [corpus], tmp_path / "out", workers=1)
+    assert again.scores is not None
+    assert again.scores.f1.value == found.scores.f1.value
+
+
+def test_a_network_is_scored_by_its_file(corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = tmp_path / "net.safetensors"
+    save_network(make_network(bands=48), model, {})
+    given = ["fewshot", "eval", str(model), str(corpus), "-o", str(tmp_path / "out"), "--label", "chirp"]
+    assert main([*given, "--quiet", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["tasks"] == 2
+    assert told["f1"]["value"] > 0.5
+    assert json.loads((tmp_path / "out" / "scores.json").read_text())["finder"] == "net.safetensors"
+
+
+def test_what_cannot_be_is_refused(corpus: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no such finder"):
+        finder_of("owls")
+    with pytest.raises(UsageError, match="fewshot train"):
+        finder_of("none.safetensors")
+    with pytest.raises(NothingDoneError, match="12 events"):
+        evaluate("ncc", [corpus], tmp_path / "out", shots=10)
+    with pytest.raises(UsageError, match="shots"):
+        evaluate("ncc", [corpus], tmp_path / "out", shots=0)
+    assert finder_of("default")[0] == evaluating.default_finders()
+    assert finder_of("ncc+lda") == (("ncc", "lda"), None)
