@@ -58,13 +58,14 @@ def test_a_saved_detector_finds_the_same(fitted: Detector, bursts: Bursts, tmp_p
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("method", ["forward", "segments", "gated"])
+@pytest.mark.parametrize("method", ["forward", "segments", "gated", "sebb"])
 def test_every_method_learns(method: str, bursts: Bursts) -> None:
     config = replace(SMALL, method=method, classes=False)
     detector = Detector(config).fit(bursts.store, bursts.corpus, recordings=[f"{number}.wav" for number in range(4)])
     assert detector.labels_ == ("event",)
     assert scores(detector, bursts)[0] > 0.8
-    assert (detector.calibration_.active is not None) == (method != "forward")
+    assert (detector.calibration_.active is not None) == (method in ("segments", "gated"))
+    assert (detector.calibration_.steps is not None) == (method == "sebb")
 
 
 @pytest.mark.full

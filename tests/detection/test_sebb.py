@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.detection.conftest import SMALL, Bursts
 from tests.reference import detectors
 
+from tymbal.detection import Boxes, Detector, ceiling, detect_sound, f1_score, read_examples
 from tymbal.detection.sebb import STEPS, Changes, StepSettings, merged
 from tymbal.units import FrameGrid
 
@@ -97,3 +102,23 @@ def test_asking_twice_and_going_on_is_the_same_as_once() -> None:
     once = Changes(3, 1)
     once.take(shares)
     assert changes.boxes(KEEP, GRID, 0.0).onset_s.tolist() == once.boxes(KEEP, GRID, 0.0).onset_s.tolist()
+
+
+def test_a_detector_keeps_how_it_cuts(bursts: Bursts, tmp_path: Path) -> None:
+    """From fit to file: the settings are chosen on what was held out, stand in the file, and serve sound and store."""
+    training = replace(SMALL.training, epochs=10, monitor="loss", direction="min")
+    config = replace(SMALL, method="sebb", classes=False, training=training)
+    detector = Detector(config).fit(bursts.store, bursts.corpus, recordings=["0.wav", "1.wav", "2.wav"])
+    assert detector.calibration_.steps in STEPS
+    assert detector.calibration_.active is None
+    loaded = Detector.load(detector.save(tmp_path / "bursts.detector"))
+    assert loaded.calibration_ == detector.calibration_
+    found = loaded.predict(bursts.store, recordings=["4.wav"])
+    assert found.equals(detector.predict(bursts.store, recordings=["4.wav"]))
+    truth, _ = read_examples(bursts.store, bursts.corpus, ["log_mel"], config, recordings=["4.wav"])
+    boxes = Boxes.make(found["onset_s"].to_numpy(), found["offset_s"].to_numpy())
+    assert f1_score([truth[0].events], [boxes], 0.0, 0.5) > 0.8
+    sounding, _ = detect_sound(loaded, bursts.encoder, bursts.folder / "4.wav")
+    np.testing.assert_allclose(sounding.onset_s, boxes.onset_s, atol=1e-6)
+    best = ceiling(loaded, truth[0].events, truth[0].track.grid, truth[0].track.duration_s)
+    assert f1_score([truth[0].events], [best], 0.0, 0.8) > 0.9

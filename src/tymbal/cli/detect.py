@@ -40,7 +40,8 @@ class Training:
         A file of weights, a known checkpoint, hf:owner/name, onnx:FILE, or a registered name. See: tymbal encoders
         list. For run and eval it stands in the detector's file.
     method
-        Both (onsets and offsets, joined), forward (onsets with durations), or the baselines segments and gated.
+        Both (onsets and offsets, joined), forward (onsets with durations), or the baselines segments, sebb and
+        gated.
     layers
         Finest (all near the shortest hop), all, last, or names with commas between them.
     label
@@ -68,7 +69,7 @@ class Training:
     """
 
     encoder: str = "spectral"
-    method: Literal["both", "forward", "segments", "gated"] = "both"
+    method: Literal["both", "forward", "segments", "sebb", "gated"] = "both"
     layers: str = "finest"
     label: str | None = None
     one_class: Annotated[bool, Parameter(negative="")] = False

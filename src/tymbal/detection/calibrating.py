@@ -13,7 +13,8 @@ import numpy as np
 
 from tymbal.detection.boxes import UNKNOWN, Boxes, Floats, Ints, corners
 from tymbal.detection.decoding import DecodingConfig, suppress
-from tymbal.detection.methods import Candidates
+from tymbal.detection.methods import Candidates, Level
+from tymbal.detection.sebb import StepSettings
 from tymbal.evaluation.detection import match_boxes, match_by_score, overlapping_pairs
 
 RIGHT_IOU = 0.5  # a candidate is right where it can be matched above this
@@ -26,13 +27,20 @@ _CLIP = 1e-4
 class Calibration:
     """Slope and offset of each kind's logistic curve, and the threshold on what comes out of it.
 
-    `active` : the level of activity that runs were cut at; None where the method has none.
+    `active` : the level of activity that runs were cut at; None where the method has none. `steps` : how they were cut
+    between changes of activity, where the method does that.
     """
 
     slope: tuple[float, ...]
     offset: tuple[float, ...]
     threshold: float
     active: float | None = None
+    steps: StepSettings | None = None
+
+    @property
+    def level(self) -> Level | None:
+        """How activity becomes runs; None where the method asks for no activity."""
+        return self.active if self.steps is None else self.steps
 
     def score(self, candidates: Candidates) -> Boxes:
         """The boxes with calibrated scores."""
@@ -51,7 +59,7 @@ def calibrate(
     kinds: int,
     decoding: DecodingConfig,
     *,
-    active: float | None = None,
+    level: Level | None = None,
 ) -> tuple[Calibration, float]:
     """The calibration of some recordings' candidates by their references, and its F1 there (mean over `F1_IOU`)."""
     right = [_right(each.boxes, truth) for each, truth in zip(candidates, references, strict=True)]
@@ -63,10 +71,11 @@ def calibrate(
         own = (kind == number) & ~np.isnan(known)
         curves.append(_platt(_logit(score[own]), known[own]))
     slope, offset = zip(*curves, strict=True)
-    found = Calibration(slope, offset, 0.5, active)
+    active, steps = (None, level) if isinstance(level, StepSettings) else (level, None)
+    found = Calibration(slope, offset, 0.5, active, steps)
     boxes = [found.boxes(each, decoding) for each in candidates]
     threshold, best = best_threshold(boxes, references)
-    return Calibration(slope, offset, threshold, active), best
+    return Calibration(slope, offset, threshold, active, steps), best
 
 
 def best_threshold(boxes: Sequence[Boxes], references: Sequence[Boxes]) -> tuple[float, float]:
@@ -172,12 +181,12 @@ def _platt(x: Floats, right: Floats, steps: int = 50) -> tuple[float, float]:
 
 
 def best_level(
-    levels: Sequence[float],
-    at: Callable[[float], Sequence[Candidates]],
+    levels: Sequence[Level],
+    at: Callable[[Level], Sequence[Candidates]],
     references: Sequence[Boxes],
     kinds: int,
     decoding: DecodingConfig,
 ) -> Calibration:
     """The calibration at the level of activity that gives the best F1; `at` gives candidates at a level."""
-    tried = [calibrate(at(level), references, kinds, decoding, active=level) for level in levels]
+    tried = [calibrate(at(level), references, kinds, decoding, level=level) for level in levels]
     return max(tried, key=lambda pair: pair[1])[0]

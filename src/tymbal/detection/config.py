@@ -29,8 +29,8 @@ class DetectorConfig:
 
     Parameters
     ----------
-    method : "both" finds onsets and offsets and joins them; "forward" onsets with durations; "segments" and "gated"
-        are baselines; see `tymbal.detection.methods`.
+    method : "both" finds onsets and offsets and joins them; "forward" onsets with durations; "segments", "sebb" and
+        "gated" are baselines; see `tymbal.detection.methods`.
     layers : layers to detect on: "finest" (all near the shortest hop), "all", "last", or names.
     classes : whether labels are told apart; False: every event is of one class.
     bounds : whether boxes get a low and a high frequency; needs events that have them.

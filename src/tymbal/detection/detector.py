@@ -130,7 +130,7 @@ class Detector:
     def boxes(self, track: Track, network: DetectionNetwork | None = None, *, all: bool = False) -> Boxes:
         """Boxes in frames that are there as a whole."""
         calibration = self._fit().calibration
-        levels = () if calibration.active is None else (calibration.active,)
+        levels = () if calibration.level is None else (calibration.level,)
         finder = find_in_track(network or self.network(), self.config, track, levels)
         boxes = within(finder.boxes(calibration), track.duration_s)
         return boxes if all else boxes.take(boxes.score >= calibration.threshold)

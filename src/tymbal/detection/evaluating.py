@@ -19,6 +19,7 @@ from tymbal.detection.frames import even_grid
 from tymbal.detection.inference import find_runs
 from tymbal.detection.methods import Found, get_method
 from tymbal.detection.running import detect_sound
+from tymbal.detection.sebb import find_steps
 from tymbal.detection.targets import edge_targets
 from tymbal.encoders.contract import Encoder
 from tymbal.encoders.source import bind_rate
@@ -106,7 +107,10 @@ def ceiling(
     active = np.zeros((classes, frames))
     for onset, offset, label in zip(truth.onset_s, truth.offset_s, truth.label, strict=True):
         active[max(int(label), 0), grid.inside(float(onset), float(offset), frames)] = 1.0
-    runs = find_runs(active, grid, 0.5) if method.activity else Boxes.none()
+    runs = Boxes.none()
+    if method.activity:
+        steps = detector.calibration_.steps
+        runs = find_runs(active, grid, 0.5) if steps is None else find_steps(active, grid, steps)
     joined = method.combine(Found(edges, runs), config.join_iou).boxes
     return suppress(joined.rescored(np.ones(len(joined))), config.decoding)
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from tymbal.detection.boxes import UNKNOWN, Boxes
 from tymbal.detection.calibrating import Calibration, best_level, calibrate
 from tymbal.detection.config import DetectorConfig
-from tymbal.detection.inference import ACTIVE, Finder, find_in_track
+from tymbal.detection.inference import Finder, find_in_track
 from tymbal.detection.losses import (
     activity_loss,
     bounds_loss,
@@ -23,7 +23,7 @@ from tymbal.detection.losses import (
     interval_iou,
     mean_over,
 )
-from tymbal.detection.methods import get_method
+from tymbal.detection.methods import ACTIVE, Level, get_method
 from tymbal.detection.network import DetectionNetwork, Outputs
 from tymbal.detection.windows import Batch, EdgeBatch, Example, Windows
 from tymbal.errors import DataError
@@ -161,23 +161,21 @@ def calibrated_on(
 ) -> tuple[Calibration, float]:
     """Calibration on the held-out tracks and its F1 there; only what was listened to counts."""
     method = get_method(config.method)
-    levels: tuple[float, ...] = ()
-    if method.activity:
-        levels = ACTIVE if config.active is None else (config.active,)
+    levels = (config.active,) if config.active is not None and method.levels == ACTIVE else method.levels
     finders = [find_in_track(network, config, each.track, levels) for each in held]
     references = [each.events for each in held]
     kinds, decoding = len(method.kinds), config.decoding
 
-    def at(level: float | None) -> list[Any]:
+    def at(level: Level | None) -> list[Any]:
         return [heard(finder, example, level) for finder, example in zip(finders, held, strict=True)]
 
     if not levels:
         return calibrate(at(None), references, kinds, decoding)
     best = best_level(levels, at, references, kinds, decoding)
-    return calibrate(at(best.active), references, kinds, decoding, active=best.active)
+    return calibrate(at(best.level), references, kinds, decoding, level=best.level)
 
 
-def heard(finder: Finder, example: Example, level: float | None) -> Any:
+def heard(finder: Finder, example: Example, level: Level | None) -> Any:
     """The candidates whose middle lies where somebody listened."""
     from tymbal.detection.methods import Candidates
 

@@ -15,14 +15,14 @@ from tymbal.detection.calibrating import Calibration
 from tymbal.detection.config import DetectorConfig
 from tymbal.detection.decoding import decode_edges, suppress
 from tymbal.detection.frames import Array, Track
-from tymbal.detection.methods import Candidates, Found, get_method
+from tymbal.detection.methods import Candidates, Found, Level, get_method
 from tymbal.detection.network import DetectionNetwork
+from tymbal.detection.sebb import Changes, StepSettings
 from tymbal.detection.targets import Direction
 from tymbal.units import FrameGrid
 
 PIECE = 4096  # frames of a piece, context left out
 STRETCH = 8192  # candidates that are joined and scored together, or a few more
-ACTIVE = (0.3, 0.4, 0.5, 0.6, 0.7)  # probabilities tried where none is set
 
 
 @dataclass(frozen=True)
@@ -71,11 +71,14 @@ class Finder:
         config: DetectorConfig,
         grid: FrameGrid,
         nyquist_hz: float,
-        active: tuple[float, ...] = (),
+        levels: tuple[Level, ...] = (),
     ) -> None:
         self._network, self._config, self._grid, self._nyquist = network, config, grid, nyquist_hz
         self._edges: dict[Direction, list[Boxes]] = {way: [] for way in network.outputs.directions}
-        self._runs = {level: _Runs(level, grid, network.outputs.classes) for level in active}
+        classes = network.outputs.classes
+        self._runs = {level: _Runs(level, grid, classes) for level in levels if isinstance(level, float)}
+        halves = {level.half_frames for level in levels if isinstance(level, StepSettings)}
+        self._changes = {half: Changes(half, classes) for half in sorted(halves)}
 
     @staticmethod
     def context(config: DetectorConfig) -> int:
@@ -98,11 +101,13 @@ class Finder:
             shares = torch.sigmoid(activity[0, :, piece.own]).numpy()
             for runs in self._runs.values():
                 runs.take(shares, piece.first + piece.own.start)
+            for changes in self._changes.values():
+                changes.take(shares)
 
-    def candidates(self, active: float | None = None) -> Candidates:
+    def candidates(self, level: Level | None = None) -> Candidates:
         """What the method makes of the candidates of the whole track, doubles within a direction dropped; runs at the
-        level `active`."""
-        return self._combined(*self._held(active))
+        given level."""
+        return self._combined(*self._held(level))
 
     def boxes(self, calibration: Calibration) -> Boxes:
         """All boxes with calibrated scores, in order of time, doubles dropped.
@@ -110,7 +115,7 @@ class Finder:
         Worked stretch by stretch, cut at moments that no candidate spans: what is joined or dropped lies on one side
         of them. So the boxes are those of the whole, and a day of dense song needs the memory of a stretch.
         """
-        edges, runs = self._held(calibration.active)
+        edges, runs = self._held(calibration.level)
         moments = cuts([*edges.values(), runs], STRETCH)
         parts = []
         for start, end in pairwise([-np.inf, *moments, np.inf]):
@@ -119,10 +124,12 @@ class Finder:
             parts.append(calibration.boxes(candidates, self._config.decoding))
         return Boxes.join(parts)
 
-    def _held(self, active: float | None) -> tuple[dict[Direction, Boxes], Boxes]:
-        """Everything found so far in order of time: of each direction, and runs at the level `active`."""
+    def _held(self, level: Level | None) -> tuple[dict[Direction, Boxes], Boxes]:
+        """Everything found so far in order of time: of each direction, and runs at the given level."""
         edges = {way: Boxes.join(parts).sorted() for way, parts in self._edges.items()}
-        return edges, self._runs[active].boxes() if active is not None else Boxes.none()
+        if isinstance(level, StepSettings):
+            return edges, self._changes[level.half_frames].boxes(level, self._grid, self._config.decoding.floor)
+        return edges, self._runs[level].boxes() if level is not None else Boxes.none()
 
     def _combined(self, edges: Mapping[Direction, Boxes], runs: Boxes) -> Candidates:
         kept = {way: suppress(boxes, self._config.decoding) for way, boxes in edges.items()}
@@ -195,10 +202,10 @@ class _Runs:
 
 
 def find_in_track(
-    network: DetectionNetwork, config: DetectorConfig, track: Track, active: tuple[float, ...] = ()
+    network: DetectionNetwork, config: DetectorConfig, track: Track, levels: tuple[Level, ...] = ()
 ) -> Finder:
     """What a network finds in frames that are there as a whole."""
-    finder = Finder(network, config, track.grid, track.nyquist_hz, active)
+    finder = Finder(network, config, track.grid, track.nyquist_hz, levels)
     for piece in pieces(track.values, Finder.context(config)):
         finder.take(piece)
     return finder

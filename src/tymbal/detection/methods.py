@@ -9,8 +9,12 @@ import numpy as np
 
 from tymbal.detection.boxes import Boxes, Ints
 from tymbal.detection.fusion import fuse
+from tymbal.detection.sebb import STEPS, StepSettings
 from tymbal.detection.targets import Direction
 from tymbal.errors import UsageError
+
+Level = float | StepSettings  # how activity becomes runs: at a probability, or between its changes
+ACTIVE = (0.3, 0.4, 0.5, 0.6, 0.7)  # probabilities tried where none is set
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,7 @@ class Method:
     directions, activity : what the network is asked for.
     kinds : names of the kinds of candidates, which may be worth different things at equal scores.
     combine : (found, IoU from which two directions can be one event) -> candidates.
+    levels : what is tried on validation recordings to make runs of activity.
     """
 
     name: str
@@ -45,6 +50,7 @@ class Method:
     activity: bool
     kinds: tuple[str, ...]
     combine: Callable[[Found, float], Candidates]
+    levels: tuple[Level, ...] = ()
 
 
 def _both(found: Found, join_iou: float) -> Candidates:
@@ -91,8 +97,9 @@ METHODS = {
     for each in (
         Method("both", ("forward", "reverse"), False, ("both", "forward", "reverse"), _both),
         Method("forward", ("forward",), False, ("forward",), _forward),
-        Method("segments", (), True, ("segment",), _segments),
-        Method("gated", ("forward",), True, ("onset",), _gated),
+        Method("segments", (), True, ("segment",), _segments, ACTIVE),
+        Method("gated", ("forward",), True, ("onset",), _gated, ACTIVE),
+        Method("sebb", (), True, ("segment",), _segments, STEPS),
     )
 }
 

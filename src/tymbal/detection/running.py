@@ -116,8 +116,8 @@ def detect_sound(
                 end_s = min((number + 1) * float(made["segment_s"]), duration_s)
                 yield Unit(number * float(made["segment_s"]), end_s, layers)
 
-        active = () if calibration.active is None else (calibration.active,)
-        finder = Finder(network, detector.config, grid, reader.sample_rate_hz / 2, active)
+        levels = () if calibration.level is None else (calibration.level,)
+        finder = Finder(network, detector.config, grid, reader.sample_rate_hz / 2, levels)
         for piece in streamed(blocks(units(), grid), Finder.context(detector.config)):
             finder.take(piece)
     boxes = within(finder.boxes(calibration), duration_s)

@@ -120,6 +120,13 @@ class Changes:
         return Boxes.join(parts).sorted()
 
 
+def find_steps(shares: NDArray[np.floating], grid: FrameGrid, settings: StepSettings, floor: float = 0.0) -> Boxes:
+    """The boxes of activity (classes, frames) that is there as a whole."""
+    changes = Changes(settings.half_frames, len(shares))
+    changes.take(shares)
+    return changes.boxes(settings, grid, floor)
+
+
 def merged(places: Ints, sums: Floats, settings: StepSettings) -> tuple[Ints, Ints, Floats]:
     """First frames, frames after the last, and means of the boxes left when none can be merged any more.
 
