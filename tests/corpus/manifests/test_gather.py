@@ -47,6 +47,42 @@ def test_files_by_path_by_name_and_by_number(tmp_path: Path) -> None:
     assert codes["not_in_manifest"].startswith("xc.json: 2 recordings are not in the manifest: b/XC12.wav, other.wav")
 
 
+def test_what_is_in_none_of_several_manifests_is_told_once(tmp_path: Path) -> None:
+    first, second = xeno(tmp_path / "a.json", {"id": "1"}), xeno(tmp_path / "b.json", {"id": "2"})
+    both = pl.DataFrame({"recording": ["XC1.wav", "XC2.wav"], "duration_s": [1.0] * 2})
+    assert gather([first, second], both).faults == []
+    more = pl.concat([both, pl.DataFrame({"recording": ["x.wav"], "duration_s": [1.0]})])
+    ((source, fault),) = gather([first, second], more).faults
+    assert (source, fault.code) == ("a.json", "not_in_manifest")
+    assert fault.message == "a.json: 1 recording is not in this manifest or the 1 other: x.wav"
+
+
+def test_rows_of_one_number_with_two_species_are_told(tmp_path: Path) -> None:
+    manifest = xeno(tmp_path / "xc.json", {"id": "1"}, {"id": "1", "sp": "pilaris"}, {"id": "2"}, {"id": "2"})
+    result = found(manifest, XC1_wav=1.0, XC2_wav=1.0)
+    assert set(result.events[0]["label"]) == {"Turdus merula", "Turdus pilaris"}
+    ((_, fault),) = result.faults
+    assert fault.code == "several_species"
+    assert "1 entry (XC1.wav: Turdus merula, Turdus pilaris)" in fault.message
+
+
+def test_an_entry_that_is_none_stops_no_manifest(tmp_path: Path) -> None:
+    manifest = tmp_path / "xc.json"
+    good = {"gen": "Turdus", "sp": "merula", "also": []}
+    manifest.write_text(json.dumps({"recordings": [None, {"id": "1", **good}, 3, {"id": "2", **good}]}))
+    result = found(manifest, XC1_wav=1.0, XC2_wav=1.0)
+    assert result.counts == [("xc.json", "xeno-canto", 2, 2)]
+    ((_, fault),) = result.faults
+    assert fault.message == "xc.json: 2 entries (null, 3): stands where a recording should be; left out"
+    table = tmp_path / "xc.csv"
+    table.write_text("id,gen,sp\n1,Turdus,merula\n2,Turdus,merula,much,more\n3,Turdus,merula\n")
+    result = found(table, XC1_wav=1.0, XC3_wav=1.0)
+    assert result.counts == [("xc.csv", "xeno-canto", 2, 2)]
+    ((_, fault),) = result.faults
+    assert fault.code == "long_row"
+    assert "1 entry (row 3): more cells than the header; left out" in fault.message
+
+
 def test_what_two_manifests_say_is_said_once(tmp_path: Path) -> None:
     first = xeno(tmp_path / "a.json", {"id": "1"}, {"id": "2"})
     second = xeno(tmp_path / "b.json", {"id": "2", "also": ["Parus major"]}, {"id": "3"})

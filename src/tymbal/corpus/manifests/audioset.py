@@ -52,7 +52,7 @@ def _weak(path: Path, names: dict[str, str], notes: Notes) -> Iterator[Entry]:
 
 
 def _strong(path: Path, names: dict[str, str], notes: Notes) -> Iterator[Entry]:
-    for row in table_rows(path):
+    for row in table_rows(path, notes):
         video, _, start = row["segment_id"].rpartition("_")
         try:
             start_s = float(start) / 1000

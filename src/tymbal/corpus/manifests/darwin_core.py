@@ -60,8 +60,8 @@ def _read(path: Path, notes: Notes) -> Iterator[Entry]:
     if table is None:
         raise AnnotationError("no occurrence.txt in this folder", where=path, mend="Unpack the archive here.")
     media_table = beside(table, "multimedia.txt")
-    media = _sounds(media_table) if media_table is not None else {}
-    for row in table_rows(table):
+    media = _sounds(media_table, notes) if media_table is not None else {}
+    for row in table_rows(table, notes):
         number = text_of(row, *CORE_ID)
         if number is None:
             notes.note("no_id", str(text_of(row, "catalogNumber") or "?"), "an occurrence without its id; left out")
@@ -76,10 +76,10 @@ def _read(path: Path, notes: Notes) -> Iterator[Entry]:
             yield _entry(number, row, sound, (name,) if name else (), True, notes)
 
 
-def _sounds(path: Path) -> dict[str, list[Row]]:
+def _sounds(path: Path, notes: Notes) -> dict[str, list[Row]]:
     """Sounds of multimedia.txt by the occurrence that they belong to."""
     found: dict[str, list[Row]] = defaultdict(list)
-    for row in table_rows(path):
+    for row in table_rows(path, notes):
         is_sound = text_of(row, "type") == "Sound" or (text_of(row, "format") or "").startswith("audio")
         number = text_of(row, *CORE_ID)
         if is_sound and number is not None:

@@ -51,12 +51,22 @@ def gather(manifests: Sequence[Path], recordings: pl.DataFrame) -> Gathered:
     """
     result = Gathered()
     durations = dict(zip(recordings["recording"], recordings["duration_s"], strict=True))
+    unknown = dict.fromkeys(durations)
     for path in manifests:
-        _one(path, find_reader(path), durations, result)
+        for name in _one(path, find_reader(path), durations, result):
+            unknown.pop(name, None)
+    if unknown and manifests:
+        names = list(unknown)
+        some = ", ".join(names[:5]) + (f" and {len(names) - 5:,} more" if len(names) > 5 else "")
+        first, others = manifests[0].name, len(manifests) - 1
+        where = "the manifest" if not others else "this manifest" + f" or the {others} other{'s' if others > 1 else ''}"
+        told = "1 recording is" if len(names) == 1 else f"{len(names):,} recordings are"
+        result.faults.append((first, Fault("not_in_manifest", f"{first}: {told} not in {where}: {some}")))
     return result
 
 
-def _one(path: Path, reader: Reader, durations: dict[str, float], result: Gathered) -> None:
+def _one(path: Path, reader: Reader, durations: dict[str, float], result: Gathered) -> Iterable[str]:
+    """Add what one manifest says; returns the recordings that it speaks of."""
     places = _Places(durations, reader)
     notes, claims = Notes(), defaultdict[str, list[tuple[int, Entry]]](list)
     absent: list[dict[str, str | None]] = []
@@ -92,11 +102,7 @@ def _one(path: Path, reader: Reader, durations: dict[str, float], result: Gather
         result.events.append(make_events(pl.DataFrame(events, infer_schema_length=None)))
     result.faults += notes.faults(path.name)
     result.counts.append((path.name, reader.name, found_entries, entries))
-    unknown = [name for name in durations if name not in claims]
-    if unknown:
-        some = ", ".join(unknown[:5]) + (f" and {len(unknown) - 5:,} more" if len(unknown) > 5 else "")
-        text = f"{path.name}: {len(unknown):,} recordings are not in the manifest: {some}"
-        result.faults.append((path.name, Fault("not_in_manifest", text)))
+    return claims
 
 
 class _Places:
@@ -144,6 +150,10 @@ def _settled(name: str, claims: list[tuple[int, Entry]], notes: Notes) -> Entry 
         notes.note("several_entries", name, f"several entries fit this recording ({ids}, …); it got nothing of them")
         return None
     first = entries[0]
+    species = {entry.facts.get("species") for entry in entries} - {None}
+    if len(species) > 1:
+        text = "rows of one number name different species; all of them are its labels: which is right?"
+        notes.note("several_species", f"{name}: {', '.join(sorted(map(str, species)))}", text)
     heard = tuple(dict.fromkeys(each for entry in entries for each in entry.heard))
     return Entry(first.id, first.files, first.facts, heard, first.span_s, first.length_s, first.expected)
 

@@ -29,7 +29,7 @@ def _knows(head: Head) -> bool:
 
 
 def _read(path: Path, notes: Notes) -> Iterator[Entry]:
-    for row in table_rows(path):
+    for row in table_rows(path, notes):
         number = text_of(row, "id")
         if number is None:
             notes.note("no_id", str(text_of(row, "url") or "?"), "an observation without its number; left out")

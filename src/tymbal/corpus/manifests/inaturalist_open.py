@@ -24,7 +24,7 @@ def _read(path: Path, notes: Notes) -> Iterator[Entry]:
     taxa = _names(path, "taxa.csv", "taxon_id", "name")
     ranks = _names(path, "taxa.csv", "taxon_id", "rank")
     observers = _names(path, "observers.csv", "observer_id", "name", "login")
-    for row in table_rows(path):
+    for row in table_rows(path, notes):
         number, taxon = text_of(row, "observation_uuid"), text_of(row, "taxon_id")
         if number is None:
             continue

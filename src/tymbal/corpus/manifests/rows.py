@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Literal
 
-from tymbal.corpus.manifests.base import Head
+from tymbal.corpus.manifests.base import Head, Notes
 from tymbal.errors import AnnotationError
 
 Row = dict[str, Any]
@@ -45,7 +45,7 @@ def head_of(path: Path) -> Head:
     if path.is_dir():
         return Head(path, frozenset(), "")
     if is_json(path):
-        first = next(iter(json_rows(path)), {})
+        first = next(iter(json_rows(path, Notes())), {})
         return Head(path, frozenset(first), "")
     with open_text(path) as stream:
         line = stream.readline().rstrip("\r\n")
@@ -58,11 +58,12 @@ def _delimiter(line: str) -> str:
     return "\t" if "\t" in line else ";" if line.count(";") > line.count(",") else ","
 
 
-def table_rows(path: Path) -> Iterator[Row]:
+def table_rows(path: Path, notes: Notes | None = None) -> Iterator[Row]:
     """Rows of a table with a header line, by column.
 
     Cells between tabs are taken as they stand, quotes included, as GBIF and iNaturalist write them; others follow the
-    usual quoting. Raises AnnotationError naming the row whose cells and header do not fit.
+    usual quoting. A row of more cells than the header is left out and noted; without `notes` it is an AnnotationError.
+    So is one whose quotes cannot be followed.
     """
     csv.field_size_limit(min(LARGE_CELL, sys.maxsize))
     with open_text(path) as stream:
@@ -74,6 +75,10 @@ def table_rows(path: Path) -> Iterator[Row]:
         try:
             for cells in reader:
                 if not any(cells):
+                    continue
+                if len(cells) > len(header) and notes is not None:
+                    text = "more cells than the header; left out: check quotes and delimiters there"
+                    notes.note("long_row", f"row {reader.line_num + 1}", text)
                     continue
                 if len(cells) > len(header):
                     raise AnnotationError(
@@ -88,24 +93,28 @@ def table_rows(path: Path) -> Iterator[Row]:
             ) from error
 
 
-def json_rows(path: Path) -> Iterator[Row]:
+def json_rows(path: Path, notes: Notes | None = None) -> Iterator[Row]:
     """Recordings of a JSON file: an answer of an API with its list under `recordings` or `results`, several such in a
-    list, a plain list, or one object a line."""
+    list, a plain list, or one object a line. What is no recording (null) is left out and noted; without `notes` it is
+    an AnnotationError."""
     with open_text(path) as stream:
         text = stream.read()
     try:
         if path.name.lower().removesuffix(".gz").endswith(".jsonl"):
-            yield from _flat([json.loads(line) for line in text.splitlines() if line.strip()], path)
+            yield from _flat([json.loads(line) for line in text.splitlines() if line.strip()], path, notes)
         else:
-            yield from _flat(json.loads(text), path)
+            yield from _flat(json.loads(text), path, notes)
     except (ValueError, RecursionError) as error:  # numbers of thousands of digits, lists in lists in lists …
         raise AnnotationError(f"not valid JSON: {error}", where=path, mend="Download it again.") from error
 
 
-def _flat(data: Any, path: Path) -> Iterator[Row]:
+def _flat(data: Any, path: Path, notes: Notes | None) -> Iterator[Row]:
     if isinstance(data, list):
         for each in data:
-            yield from _flat(each, path)
+            yield from _flat(each, path, notes)
+        return
+    if not isinstance(data, dict) and notes is not None:
+        notes.note("no_entry", json.dumps(data)[:40], "stands where a recording should be; left out")
         return
     if not isinstance(data, dict):
         raise AnnotationError(
@@ -115,12 +124,12 @@ def _flat(data: Any, path: Path) -> Iterator[Row]:
     if inner is None:
         yield data
     else:
-        yield from _flat(inner, path)
+        yield from _flat(inner, path, notes)
 
 
-def rows_of(path: Path) -> Iterator[Row]:
-    """Rows of a table or of JSON, by the file's name."""
-    return json_rows(path) if is_json(path) else table_rows(path)
+def rows_of(path: Path, notes: Notes | None = None) -> Iterator[Row]:
+    """Rows of a table or of JSON, by the file's name; what is none is left out and noted, without `notes` an error."""
+    return json_rows(path, notes) if is_json(path) else table_rows(path, notes)
 
 
 def beside(path: Path, *names: str) -> Path | None:

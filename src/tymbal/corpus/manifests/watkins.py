@@ -24,7 +24,7 @@ def _knows(head: Head) -> bool:
 
 
 def _read(path: Path, notes: Notes) -> Iterator[Entry]:
-    for row in rows_of(path):
+    for row in rows_of(path, notes):
         number = text_of(row, *NUMBER)
         if number is None:
             notes.note("no_id", "?", "a row without its record number; left out")

@@ -79,7 +79,7 @@ def _knows(head: Head) -> bool:
 
 
 def _read(path: Path, notes: Notes) -> Iterator[Entry]:
-    for row in rows_of(path):
+    for row in rows_of(path, notes):
         field = {name: text_of(row, *aliases) for name, aliases in ALIASES.items()}
         number = _number(row, field)
         if number is None:
