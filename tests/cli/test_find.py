@@ -282,6 +282,11 @@ def test_a_recording_that_cannot_hold_the_band_is_left_out_for_that_label_alone(
     assert "lies above 20000 Hz, and a recording at 16000 Hz holds nothing above 8000 Hz" in capsys.readouterr().err
 
 
+def test_a_finder_that_looks_first_takes_recordings_in_which_it_sees_nothing(sounds: Path, tmp_path: Path) -> None:
+    assert run(sounds, tmp_path / "out", "--no-report", "--finders", "transductive") == 4
+    assert pl.read_csv(tmp_path / "out" / "failures.csv")["recording"].to_list() == ["broken.wav"]
+
+
 def test_a_band_that_is_cut_by_half_the_rate_is_told(
     sounds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

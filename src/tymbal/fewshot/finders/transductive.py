@@ -58,9 +58,9 @@ class Transductive:
             curve = self.base.curve(pixels)
             alike.add(pixels, np.flatnonzero(curve > self.high).astype(np.int64), self.base.offsets)
             other.add(pixels, np.flatnonzero(curve < self.low).astype(np.int64), self.base.offsets)
-        rows = np.concatenate([alike.rows(), other.rows()])
         if not len(alike.rows()) or not len(other.rows()):
             return self
+        rows = np.concatenate([alike.rows(), other.rows()])
         base = self.base
         for _ in range(ROUNDS):
             score = rows @ base.weights.reshape(-1) + base.bias
