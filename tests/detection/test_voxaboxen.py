@@ -221,3 +221,11 @@ def test_the_network_starts_without_events() -> None:
     raw = head(torch.zeros(1, 20, 6), torch.ones(1, 20, dtype=torch.bool))
     assert raw.shape == (1, 2, 3, 20)
     assert torch.sigmoid(raw[:, :, 0]).max().item() < 0.1
+
+
+def test_frames_slower_than_the_recipe_are_repeated() -> None:
+    track = Track("slow", 1, np.arange(5, dtype=np.float32)[:, None], FrameGrid(0.04, 0.0, 0.04), 4000.0, 0.2)
+    sound = sound_of(track, Boxes.make([0.0], [0.1]), None, Recipe())
+    np.testing.assert_array_equal(sound.values[:, 0], np.repeat(np.arange(5), 2))
+    assert sound.start_s == pytest.approx(-0.02)
+    assert sound.events[0][:2] == pytest.approx((0.02, 0.12))
