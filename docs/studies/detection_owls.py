@@ -27,14 +27,14 @@ from tymbal.features import embed
 
 RATE_HZ = 8_000  # the calls of the training sites lie below 1.2 kHz; codecs differ most in the upper bands
 NOISE_DB = 20.0  # below each recording: with it lossless recordings and their Ogg copies are not told apart any more
-FRAMES = SpectralConfig(window_s=0.05, hop_s=0.02, modulation_hz=(2.0, 4.0, 8.0, 16.0))
+FRAMES = SpectralConfig(window_s=0.08, hop_s=0.04, modulation_hz=(2.0, 4.0, 8.0))
 CONFIG = DetectorConfig(
     layers=("log_mel", "pcen_mel"),
     classes=False,
     bounds=True,
     gain_db=10.0,
-    network=NetworkConfig(width=32, dilations=(1, 2, 4, 8, 16)),
-    training=replace(TRAINING, epochs=20, patience=None),
+    network=NetworkConfig(width=32),
+    training=replace(TRAINING, epochs=40, batch_size=2, patience=None, monitor="loss", direction="min"),
 )
 
 
@@ -48,7 +48,7 @@ def make_task(data: Path, folder: Path) -> Task:
     _write(folder / "boobook.csv", rows)
     with (data / "recordings.csv").open(newline="") as file:
         recordings = list(csv.DictReader(file))
-    spans = [{"recording": row["recording"], "start_s": "", "end_s": "", "labels": "boobook"} for row in recordings]
+    spans = [{"recording": row["recording"], "start_s": "", "end_s": ""} for row in recordings]
     _write(folder / "listened.csv", spans)
     corpus = index(
         sounds,
@@ -152,7 +152,7 @@ def main() -> None:
     task = make_task(data, folder)
     sites = sorted(set(task.units.values()))
     folds = [[name for name, site in task.units.items() if site == each] for each in sites]
-    joined = work(task, folds, folder / "owls.test", METHODS)
+    joined = work(task, folds, folder / "owls.test", sys.argv[4:] or METHODS)
     called = sorted(set(task.corpus.events["recording"]))
     for recordings, title in ((None, "all recordings"), (called, "recordings with boobooks")):
         judged = problems(task, joined, recordings)

@@ -28,8 +28,8 @@ from tymbal.detection.boxes import Boxes
 from tymbal.detection.calibrating import F1_IOU, f1_score
 from tymbal.detection.detector import hold_out, to_events, within
 from tymbal.detection.energy import EnergyGate
-from tymbal.detection.fitting import Fitted, calibrated_on
-from tymbal.detection.frames import Track
+from tymbal.detection.fitting import Fitted, calibrated_on, fit
+from tymbal.detection.frames import Array, Track
 from tymbal.detection.inference import find_runs
 from tymbal.detection.windows import Example
 from tymbal.evaluation.detection import (
@@ -37,11 +37,13 @@ from tymbal.evaluation.detection import (
     DetectionSettings,
     estimate_detection,
     make_detection_problem,
+    match_boxes,
     paired_detection_difference,
 )
 from tymbal.features import FeatureStore
 
 DB = 10 / math.log(10)
+BANDS = 64
 LOWEST_PLAYED_HZ, PLAYED_NYQUIST_HZ = 20.0, (2_000.0, 24_000.0)  # of `spectral`, which scales outside 4 to 48 kHz
 THRESHOLDS_DB = (3.0, 4.0, 6.0, 8.0, 10.0, 12.0, 15.0, 18.0, 22.0)
 SHARES = (0.0, 0.25, 0.5)  # pauses bridged and events dropped, of the median duration of the training events
@@ -55,6 +57,7 @@ class Task:
 
     tested : the recordings that are judged; others (copies at another speed) may be trained on.
     groups : what is held out whole of training, to stop and to calibrate; one group: the last fifth of each recording.
+    view : what the networks see of a track in place of its layers, (frames, viewed).
     slowed : how much slower its audio is played to Voxaboxen, as its authors do for calls above 8 kHz.
     """
 
@@ -67,6 +70,21 @@ class Task:
     groups: Mapping[str, str]
     slowed: float = 1.0
     recipe: Recipe = field(default_factory=Recipe)
+    view: Callable[[Track], Array] | None = None
+    viewed: int = 0
+
+    @property
+    def layers(self) -> tuple[tuple[str, int], ...]:
+        """(name, values per frame) of what the networks see."""
+        if self.view is not None:
+            return (("view", self.viewed),)
+        return tuple((name, self.store.layer(name).width) for name in self.config.layers)
+
+    def seen(self, examples: Sequence[Example]) -> list[Example]:
+        """The examples as the networks see them."""
+        if self.view is None:
+            return list(examples)
+        return [replace(each, track=replace(each.track, values=self.view(each.track))) for each in examples]
 
 
 def band_edges_hz(track: Track, bands: int) -> np.ndarray:
@@ -83,75 +101,107 @@ def excess_db(track: Track, bands: int) -> np.ndarray:
     return np.asarray(level - np.percentile(level, 20, axis=0))
 
 
-@dataclass(frozen=True)
-class BandGate:
-    """Runs of frames in which the bands from `low_hz` to `high_hz` stand out.
+Level = Callable[[Track], np.ndarray]
 
-    loudest : judged by the loudest group of three neighbouring bands; else by the mean over all of them.
+
+def broad_level(low_share: float) -> Level:
+    """Power of all bands from a share of them on, dB above the 20th percentile of the frames."""
+
+    def level(track: Track) -> np.ndarray:
+        return EnergyGate(low_share=low_share).level_db(track.values)
+
+    return level
+
+
+def band_level(low_hz: float, high_hz: float, loudest: bool, bands: int = BANDS) -> Level:
+    """How far the bands between two frequencies stand out of their own quiet levels, dB above the 20th percentile.
+
+    loudest : judged by the loudest group of three neighbours; else by the mean over all.
     """
 
-    gate: EnergyGate
-    low_hz: float
-    high_hz: float
-    loudest: bool
-    bands: int = 64
-
-    def level_db(self, track: Track) -> np.ndarray:
-        """Of each frame, 0 at the 20th percentile of the recording."""
-        edges = band_edges_hz(track, self.bands)
-        own = (edges[1:] > self.low_hz) & (edges[:-1] < self.high_hz)
-        found = excess_db(track, self.bands)[:, own]
-        if self.loudest and found.shape[1] > 2:
-            level = ((found[:, :-2] + found[:, 1:-1] + found[:, 2:]) / 3).max(axis=1)
+    def level(track: Track) -> np.ndarray:
+        edges = band_edges_hz(track, bands)
+        found = excess_db(track, bands)[:, (edges[1:] > low_hz) & (edges[:-1] < high_hz)]
+        if loudest and found.shape[1] > 2:
+            own = ((found[:, :-2] + found[:, 1:-1] + found[:, 2:]) / 3).max(axis=1)
         else:
-            level = found.mean(axis=1)
-        return np.asarray(level - np.percentile(level, 20))
+            own = found.mean(axis=1)
+        return np.asarray(own - np.percentile(own, 20))
 
-    def runs(self, track: Track) -> Boxes:
-        """Before pauses are bridged."""
-        return find_runs(self.level_db(track)[None], track.grid, self.gate.threshold_db)
+    return level
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Runs above a threshold, pauses bridged, short runs dropped, edges moved by `shift_s`."""
+
+    level: Level
+    threshold_db: float
+    gap_s: float
+    shortest_s: float
+    shift_s: tuple[float, float] = (0.0, 0.0)
 
     def boxes(self, track: Track) -> Boxes:
         """Of one recording."""
-        return within(self.gate.trimmed(self.runs(track)), track.duration_s)
+        runs = find_runs(self.level(track)[None], track.grid, self.threshold_db)
+        return within(self.shaped(runs), track.duration_s)
+
+    def shaped(self, runs: Boxes) -> Boxes:
+        """Boxes of runs, whose score is their mean level."""
+        if not len(runs):
+            return runs
+        first = np.flatnonzero(np.append(True, runs.onset_s[1:] - runs.offset_s[:-1] >= self.gap_s))
+        last = np.append(first[1:], len(runs)) - 1
+        score = np.clip((np.maximum.reduceat(runs.score, first) - self.threshold_db) / 20, 0.0, 1.0)
+        onset, offset = runs.onset_s[first], runs.offset_s[last]
+        kept = offset - onset >= self.shortest_s
+        onset, offset = onset + self.shift_s[0], offset + self.shift_s[1]
+        kept &= offset > onset
+        return Boxes.make(onset[kept], offset[kept], score=score[kept])
 
 
-def tune_band_gate(examples: Sequence[Example]) -> BandGate:
-    """The gate with the best F1 in time (mean of IoU 0.5 and 0.8) on the training recordings."""
+def tune(levels: Sequence[Level], examples: Sequence[Example]) -> Gate:
+    """The gate with the best F1 in time (mean of IoU 0.5 and 0.8) on the training recordings.
+
+    Edges of every setting are moved by their median error against the events that it finds.
+    """
+    references = [Boxes.make(each.events.onset_s, each.events.offset_s) for each in examples]
+    durations = np.concatenate([each.offset_s - each.onset_s for each in references])
+    typical, best, found = float(np.median(durations)), -1.0, Gate(levels[0], 10.0, 0.0, 0.0)
+    for level in levels:
+        heard = [level(each.track)[None] for each in examples]
+        for threshold in THRESHOLDS_DB:
+            runs = [find_runs(own, each.track.grid, threshold) for own, each in zip(heard, examples, strict=True)]
+            for gap, shortest in itertools.product(SHARES, SHARES):
+                tried = Gate(level, threshold, gap * typical, shortest * typical)
+                tried = replace(tried, shift_s=median_error([tried.shaped(each) for each in runs], references))
+                boxes = [tried.shaped(each) for each in runs]
+                value = float(np.mean([f1_score(references, boxes, 0.0, iou) for iou in F1_IOU]))
+                if value > best:
+                    best, found = value, tried
+    return found
+
+
+def median_error(boxes: Sequence[Boxes], references: Sequence[Boxes]) -> tuple[float, float]:
+    """Median of reference minus box over those that match at IoU 0.5, of onsets and of offsets."""
+    gaps = []
+    for found, truth in zip(boxes, references, strict=True):
+        pairs = match_boxes(truth.edges_s, found.edges_s, minimum_iou=0.5)
+        gaps.append(truth.edges_s[pairs.reference] - found.edges_s[pairs.prediction])
+    every = np.concatenate(gaps)
+    return tuple(np.median(every, axis=0).tolist()) if len(every) else (0.0, 0.0)
+
+
+def tune_broad(examples: Sequence[Example]) -> Gate:
+    """The energy gate over all bands, or all but the lowest quarter."""
+    return tune([broad_level(0.0), broad_level(0.25)], examples)
+
+
+def tune_bands(examples: Sequence[Example]) -> Gate:
+    """The gate over the bands that hold the middle 80 % of the training boxes."""
     truth = Boxes.join([each.events for each in examples])
-    low, high = np.quantile(truth.low_hz, 0.1), np.quantile(truth.high_hz, 0.9)
-    references = [Boxes.make(each.events.onset_s, each.events.offset_s) for each in examples]
-    typical = float(np.median(truth.offset_s - truth.onset_s))
-    best, found = -1.0, BandGate(EnergyGate(), float(low), float(high), True)
-    for loudest, threshold in itertools.product((True, False), THRESHOLDS_DB):
-        tried = BandGate(EnergyGate(threshold), float(low), float(high), loudest)
-        runs = [tried.runs(each.track) for each in examples]
-        for gap, shortest in itertools.product(SHARES, SHARES):
-            gate = replace(tried.gate, gap_s=gap * typical, shortest_s=shortest * typical)
-            value = float(
-                np.mean([f1_score(references, [gate.trimmed(each) for each in runs], 0.0, iou) for iou in F1_IOU])
-            )
-            if value > best:
-                best, found = value, replace(tried, gate=gate)
-    return found
-
-
-def tune_plain_gate(examples: Sequence[Example]) -> EnergyGate:
-    """tymbal's gate with the power of all bands, pauses and shortest events as shares of the median duration."""
-    durations = np.concatenate([each.events.offset_s - each.events.onset_s for each in examples])
-    references = [Boxes.make(each.events.onset_s, each.events.offset_s) for each in examples]
-    best, found = -1.0, EnergyGate()
-    for low, threshold in itertools.product((0.0, 0.25), THRESHOLDS_DB):
-        gate = EnergyGate(threshold, low_share=low)
-        levels = [gate.level_db(each.track.values) for each in examples]
-        runs = [find_runs(x[None], each.track.grid, threshold) for x, each in zip(levels, examples, strict=True)]
-        for gap, shortest in itertools.product(SHARES, SHARES):
-            tried = replace(gate, gap_s=gap * np.median(durations), shortest_s=shortest * np.median(durations))
-            boxes = [tried.trimmed(each) for each in runs]
-            value = float(np.mean([f1_score(references, boxes, 0.0, iou) for iou in F1_IOU]))
-            if value > best:
-                best, found = value, tried
-    return found
+    low, high = float(np.quantile(truth.low_hz, 0.1)), float(np.quantile(truth.high_hz, 0.9))
+    return tune([band_level(low, high, True), band_level(low, high, False)], examples)
 
 
 def with_bands(boxes: Boxes, track: Track, drop_db: float, bands: int = 64) -> Boxes:
@@ -204,7 +254,9 @@ def others(task: Task, tested: Sequence[str]) -> list[str]:
 def run_fold(task: Task, train: Sequence[str], test: Sequence[str], wanted: Sequence[str]) -> dict[str, pl.DataFrame]:
     """Events of the wanted methods in the recordings `test`; only `train` is trained, tuned and calibrated on."""
     layers = tuple(task.config.layers)
-    seen, held = (read_examples(task.store, task.corpus, layers, task.config, recordings=x)[0] for x in (train, test))
+    seen, held = (
+        task.seen(read_examples(task.store, task.corpus, layers, task.config, recordings=x)[0]) for x in (train, test)
+    )
     plain, plain_held = (
         read_examples(task.store, task.corpus, ("log_mel",), task.config, recordings=x)[0]
         for x in ([name for name in train if name in task.tested], test)
@@ -221,15 +273,13 @@ def run_fold(task: Task, train: Sequence[str], test: Sequence[str], wanted: Sequ
         found[name] = pl.concat(parts)
 
     start = time.process_time()
-    if "gate" in wanted:
-        gate = tune_plain_gate(plain)
-        keep("gate", lambda t: within(gate.boxes(t.values, t.grid), t.duration_s), floor=True)
-    if "band gate" in wanted:
-        keep("band gate", tune_band_gate(plain).boxes, floor=True)
+    for name, tuner in (("gate", tune_broad), ("band gate", tune_bands)):
+        if name in wanted:
+            keep(name, tuner(plain).boxes, floor=True)
     told = {"gates": time.process_time() - start}
     for method in ("both", "segments"):
         if method in wanted:
-            told[method] = _fit_ours(task, method, train, seen, keep)
+            told[method] = _fit_ours(task, method, seen, keep)
     for name in ("Voxaboxen", "Voxaboxen, our trunk"):
         if name in wanted:
             start = time.process_time()
@@ -239,17 +289,19 @@ def run_fold(task: Task, train: Sequence[str], test: Sequence[str], wanted: Sequ
     return found
 
 
-def _fit_ours(task: Task, method: str, train: Sequence[str], seen: list[Example], keep: Callable[..., None]) -> float:
+def _fit_ours(task: Task, method: str, seen: list[Example], keep: Callable[..., None]) -> float:
     start = time.process_time()
     bounds = method == "both" and task.config.bounds
     config = replace(task.config, method=method, bounds=bounds)
-    detector = Detector(config).fit(task.store, task.corpus, recordings=train, groups=task.groups)
+    trained, watched = hold_out(seen, task.groups, config)
+    detector = Detector(config)
+    detector.labels_, detector.layers_ = ("event",), task.layers
+    detector.fitted_ = fit(trained, watched, task.layers, 1, config)
     network = detector.network()
     keep(method, lambda track: detector.boxes(track, network), bounded=bounds)
     if method == "both":
         forward = Detector(replace(config, method="forward"))
-        forward.labels_ = detector.labels_
-        _, watched = hold_out(seen, task.groups, config)
+        forward.labels_, forward.layers_ = detector.labels_, task.layers
         calibration, _ = calibrated_on(network, watched, forward.config)
         forward.fitted_ = Fitted(detector.fitted_.tensors, calibration)
         keep("forward", lambda track: forward.boxes(track, network), bounded=bounds)
@@ -262,8 +314,7 @@ def _voxaboxen(task: Task, seen: list[Example], trunk: bool) -> Callable[[Track]
     trained, watched = hold_out(seen, task.groups, task.config)
     recipe = replace(task.recipe, rate_hz=None, trunk=task.config.network) if trunk else task.recipe
     slow = [[slower(each, task.slowed) for each in part] for part in (trained, watched)]
-    layers = [(name, task.store.layer(name).width) for name in task.config.layers]
-    fitted = fit_voxaboxen(slow[0], slow[1], layers, recipe=recipe)
+    fitted = fit_voxaboxen(slow[0], slow[1], task.layers, recipe=recipe)
 
     def boxes(track: Track) -> Boxes:
         whole = Example(track, Boxes.none(), np.ones(track.frames, dtype=np.bool_))
