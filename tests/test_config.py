@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tymbal.config import check_fields, digest, dumps, from_plain, load, to_plain, with_fields
+from tymbal.config import check_fields, digest, dumps, from_plain, load, settings_of, to_plain, with_fields
 from tymbal.errors import ConfigError, UsageError
 
 
@@ -188,3 +188,11 @@ def test_fields_that_are_not_there_are_named_with_a_guess() -> None:
     assert with_fields(Outer(), {"share": 0.1}) == Outer(share=0.1)
     with pytest.raises(UsageError, match=r"Outer: there is no 'layer' \(allowed: name, share.*Did you mean 'layers'"):
         with_fields(Outer(), {"layer": ("a",)})
+
+
+def test_settings_that_turn_out_wrong_name_their_file() -> None:
+    path = Path("recipe.toml")
+    with pytest.raises(UsageError, match=r"^recipe.toml: epochs is 0 \(allowed: 1 or more\)"), settings_of(path):
+        raise UsageError("epochs is 0", where="TrainingConfig", allowed="1 or more", parameter="epochs")
+    with pytest.raises(ConfigError, match=r"^other.toml: no such file"), settings_of(path):
+        raise ConfigError("no such file", where=Path("other.toml"))

@@ -9,7 +9,8 @@ import json
 import tomllib
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -186,6 +187,17 @@ def load(kind: type[T], path: Path) -> T:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"not valid TOML: {error}", where=path, mend="Mend the line that it names.") from error
     return from_plain(kind, data, where=path)
+
+
+@contextmanager
+def settings_of(path: Path) -> Iterator[None]:
+    """Name the file where settings that were read from it turn out wrong: errors inside that name no file get it."""
+    try:
+        yield
+    except TymbalError as error:
+        if isinstance(error.where, Path):
+            raise
+        raise type(error)(error.what, where=path, allowed=error.allowed, mend=error.mend) from error
 
 
 def _canonical(value: Any) -> Any:

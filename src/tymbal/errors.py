@@ -9,6 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 epoch`, `1,200 epochs`: of nouns that take an s."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 class TymbalError(Exception):
     """Root of all errors Tymbal raises on purpose.
 

@@ -89,6 +89,9 @@ def test_published_with_a_card_and_checked_by_whoever_gets_it(
     assert "kept    published: 4 files have the hashes" in capsys.readouterr().out
     assert main(["encoders", "describe", out]) == 0
     assert "licence: MIT" in capsys.readouterr().out
+    facts.write_text('[[scores]]\ntask = "birds"\nmetric = "accuracy"\nvalue = 0.5\nlow = 0.6\nhigh = 0.7\n')
+    assert main(["encoders", "publish", weights, "-o", str(tmp_path / "other"), "--facts", str(facts)]) == 2
+    assert f"{facts}: score 'birds': 0.5 in 0.6 … 0.7" in capsys.readouterr().err
     (tmp_path / "out" / "README.md").write_text("something else")
     assert main(["encoders", "check", out]) == 3
     assert "README.md: its SHA-256 is" in capsys.readouterr().err
@@ -101,6 +104,7 @@ def test_published_with_a_card_and_checked_by_whoever_gets_it(
         (["export", "spectral"], 2, "--onnx FILE"),
         (["describe", "beat"], 2, "no such file, and no checkpoint known as 'beat'"),
         (["check", "beats", "--rate", "8000"], 2, "made for 16000 Hz"),
+        (["publish", "melcnn", "-o", "nowhere"], 2, "Give its weights. A baseline of random ones is made by embed"),
         (["weigh", "beats"], 2, "action"),
     ],
 )

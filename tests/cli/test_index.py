@@ -42,6 +42,17 @@ def test_index_makes_corpus_split_and_audit(inputs: dict[str, str], capsys: pyte
     assert again["split"]["groups"] == 4
 
 
+def test_one_of_a_kind_is_told_as_one(
+    inputs: dict[str, str], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    table = write_csv(tmp_path / "events.csv", {"recording": ["s0/00.wav"], "onset_s": [0.1], "offset_s": [9.0]})
+    arguments = ["index", inputs["sounds"], "--annotations", str(table), "-o", inputs["out"], "--workers", "1"]
+    assert main(arguments) == 0
+    said = " ".join(capsys.readouterr().err.split())
+    assert "1 in 1 recording, 1 with times" in said
+    assert "1 oddity in files that could be read" in said
+
+
 def test_json_and_exit_codes(inputs: dict[str, str], capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (Path(inputs["sounds"]) / "bad.wav").write_bytes(b"junk")
     assert main(["index", inputs["sounds"], "-o", inputs["out"], "--json", "--quiet", "--workers", "1"]) == 4

@@ -57,7 +57,12 @@ def test_errors_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert main(["pretrain", str(path), "-o", str(tmp_path / "run")]) == 2
     path.write_text(RECIPE)
     assert main(["pretrain", str(path), "-o", str(tmp_path / "run")]) == 3
+    for wrong, right in (("epochs = 0", "epochs = 2"), ("crop_s = -1", "crop_s = 0.5")):
+        path.write_text(RECIPE.replace(right, wrong))
+        assert main(["pretrain", str(path), "-o", str(tmp_path / "run")]) == 2
     told = capsys.readouterr().err.strip().splitlines()
-    assert len(told) == 2
+    assert len(told) == 4
+    assert f"{path}: epochs is 0" in told[2]
+    assert f"{path}: crop_s is -1" in told[3]
     assert "no such file" in told[0]
     assert "no feature store here" in told[1]

@@ -60,7 +60,7 @@ def test_queries_without_another_positive_are_left_out_and_said() -> None:
     assert np.isnan(found.first[2])
     row = estimate_retrieval(found, groups=["x", "y", "z"], unit_name="clip")["retrieval_auc"]
     assert (row.value, row.units, row.examples, row.low) == (1.0, 2, 2, None)
-    assert row.note == "1 examples without an answer left out"
+    assert row.note == "1 example without an answer left out"
     assert row.per_unit == {"x": 1.0, "y": 1.0}
 
 

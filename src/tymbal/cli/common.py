@@ -14,9 +14,10 @@ from cyclopts import Parameter, convert
 
 from tymbal import __version__
 from tymbal.config import dumps, to_plain
-from tymbal.errors import TymbalError, UsageError
+from tymbal.errors import TymbalError, UsageError, counted
 from tymbal.jobs.atomic import write_text
 
+count = counted  # `1 epoch`, `1,200 epochs`
 WIDE = 400  # columns of a table that is not shown on a terminal
 EXIT_OK = 0
 EXIT_SOME_FAILED = 4  # the job ended, but some files could not be worked; they were listed
@@ -109,6 +110,7 @@ OPTION_OF = {
     "sample_rate_hz": ("rate",),
     "scheme": ("split", "split_name"),
     "segment_s": ("window",),
+    "snr_db": ("snr",),
     "source": ("encoder", "name"),
     "stratify": ("label",),
 }
@@ -134,11 +136,6 @@ def spoken(error: TymbalError, options: Mapping[str, str]) -> tuple[str, int]:
     """
     option = option_of(error.parameter, options)
     return (str(error), error.exit_code) if option is None else (error.told(option), UsageError.exit_code)
-
-
-def count(number: int, noun: str) -> str:
-    """`1 epoch`, `1,200 epochs`: of nouns that take an s."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def say_json(value: object) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from tymbal.cli.common import EXIT_OK, Json, Quiet, Workers, save_parameters, say, say_json, say_table
+from tymbal.cli.common import EXIT_OK, Json, Quiet, Workers, count, save_parameters, say, say_json, say_table
 from tymbal.errors import UsageError
 
 if TYPE_CHECKING:
@@ -151,8 +151,8 @@ def _merged(config: DiagnoseConfig, diagnosis: Diagnosis) -> DiagnoseConfig:
 def _tell(results: dict[str, Any], out: Path) -> None:
     task = results["task"]
     say(
-        f"{task['examples']} examples, {len(task['labels'])} labels, split {task['scheme']}, "
-        f"{task['units']} independent units ({task['unit_name']})"
+        f"{count(task['examples'], 'example')}, {count(len(task['labels']), 'label')}, split {task['scheme']}, "
+        f"{count(task['units'], 'independent unit')} ({task['unit_name']})"
     )
     for note in task["notes"]:
         say(f"WARNING: {note}")

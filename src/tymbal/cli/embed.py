@@ -14,6 +14,7 @@ from tymbal.cli.common import (
     Json,
     Quiet,
     Workers,
+    count,
     save_parameters,
     say,
     say_failures,
@@ -124,7 +125,8 @@ def embed(
 
 def _tell(store: FeatureStore, saved: Path) -> None:
     counts = store.manifest.counts
-    say(f"{counts['embedded']} of {counts['recordings']} recordings, {counts['units']} segments, in {store.path}")
+    whole, units = count(counts["recordings"], "recording"), count(counts["units"], "segment")
+    say(f"{counts['embedded']} of {whole}, {units}, in {store.path}")
     for layer in store.layers:
         say(f"  {layer}: {store.rows(layer)} rows of {store.layer(layer).width}")
     say(f"parameters in {saved}")

@@ -239,13 +239,16 @@ def _export(encoder: Encoder, notes: tuple[str, ...], onnx: Path, window: float,
 
 
 def _publish(name: str, out: Path | None, facts: Path | None, strict: bool, rate: int | None, json: bool) -> int:
-    from tymbal.config import load
+    from tymbal.config import load, settings_of
     from tymbal.encoders.card import CardFacts
     from tymbal.encoders.publishing import publish
 
     if out is None:
         raise UsageError("encoders publish needs -o FOLDER", mend=f"Say: tymbal encoders publish {name} -o FOLDER")
     stated = load(CardFacts, facts) if facts is not None else None
+    if stated is not None and facts is not None:
+        with settings_of(facts):
+            stated.check()
     found = publish(name, out, facts=stated, strict=strict, sample_rate_hz=rate)
     if json:
         say_json(found)

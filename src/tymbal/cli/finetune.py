@@ -219,7 +219,8 @@ def _config(tuning: Tuning) -> FinetuneConfig:
 
 def _tell(results: dict[str, Any], out: Path) -> None:
     task = results["task"]
-    say(f"{task['examples']} examples, {len(task['labels'])} labels, {task['groups']} groups, split {task['scheme']}")
+    sizes = ("example", task["examples"]), ("label", len(task["labels"])), ("group", task["groups"])
+    say(", ".join([*(count(number, noun) for noun, number in sizes), f"split {task['scheme']}"]))
     shown = list(dict.fromkeys((task["primary"], "accuracy", "balanced_accuracy")))
     named = {"finetuned": "fine-tuned", "baseline": "the head on frozen features"}
     rows = [

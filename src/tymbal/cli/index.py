@@ -15,6 +15,7 @@ from tymbal.cli.common import (
     Json,
     Quiet,
     Workers,
+    count,
     save_parameters,
     say,
     say_failures,
@@ -184,12 +185,12 @@ def _tell(corpus: Corpus, numbers: dict[str, Any], label: str | None, report: Sp
     if numbers["metadata"]:
         rows.append(("metadata", ", ".join(numbers["metadata"])))
     if numbers["events"]:
-        where = f"{numbers['recordings_with_events']:,} recordings"
+        where = count(numbers["recordings_with_events"], "recording")
         rows.append(("events", f"{numbers['events']:,} in {where}, {numbers['events_with_times']:,} with times"))
     for name, archive, here, entries in corpus.manifests:
         rows.append(("manifest", f"{name} ({archive}): {here:,} of {entries:,} entries have a recording here"))
     if label is not None:
-        rows.append((label, f"{len(numbers['labels'])} labels: {_counted(numbers['labels'])}"))
+        rows.append((label, f"{count(len(numbers['labels']), 'label')}: {_counted(numbers['labels'])}"))
     if numbers["coverage_hours"] is not None:
         rows.append(("coverage", f"{numbers['coverage_hours']:,.2f} h listened to for every label"))
     elif numbers["events_with_times"]:
@@ -247,7 +248,8 @@ def _tell_faults(corpus: Corpus, limit: int = 10) -> None:
     faults = corpus.faults
     if faults.is_empty():
         return
-    say(f"{faults.height} oddities in files that could be read (faults.parquet):")
+    odd = "1 oddity" if faults.height == 1 else f"{faults.height:,} oddities"
+    say(f"{odd} in files that could be read (faults.parquet):")
     for source, code, message in faults.head(limit).iter_rows():
         say(f"  {code}: {message}" if source in message else f"  {code}: {source}: {message}")
     if faults.height > limit:

@@ -32,7 +32,7 @@ def pretrain(
     device
         Where the network is: cpu, cuda, cuda:1.
     """
-    from tymbal.config import load
+    from tymbal.config import load, settings_of
     from tymbal.jobs import make_progress
     from tymbal.pretraining import Recipe
     from tymbal.pretraining import pretrain as run
@@ -40,7 +40,7 @@ def pretrain(
     from tymbal.training.device import usable_device
 
     device = str(usable_device(device))
-    with from_torchrun() as parallel:
+    with from_torchrun() as parallel, settings_of(recipe):
         found = run(
             load(Recipe, recipe),
             out,

@@ -8,7 +8,19 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from tymbal.cli.common import EXIT_OK, USUAL_TASK, Json, Quiet, Task, Workers, save_parameters, say, say_json, say_table
+from tymbal.cli.common import (
+    EXIT_OK,
+    USUAL_TASK,
+    Json,
+    Quiet,
+    Task,
+    Workers,
+    count,
+    save_parameters,
+    say,
+    say_json,
+    say_table,
+)
 
 if TYPE_CHECKING:
     from tymbal.probes import StudyConfig
@@ -160,7 +172,8 @@ def _names(text: str) -> tuple[str, ...]:
 
 def _tell(results: dict[str, Any], out: Path) -> None:
     task = results["task"]
-    say(f"{task['examples']} examples, {len(task['labels'])} labels, {task['groups']} groups, split {task['scheme']}")
+    sizes = ("example", task["examples"]), ("label", len(task["labels"])), ("group", task["groups"])
+    say(", ".join([*(count(number, noun) for noun, number in sizes), f"split {task['scheme']}"]))
     primary = task["primary"]
     wanted = ("cmap", "auroc") if task["multilabel"] else ("accuracy", "balanced_accuracy")
     shown = list(dict.fromkeys((primary, *(name for name in task["metrics"] if name in wanted))))

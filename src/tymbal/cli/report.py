@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from tymbal.cli.common import EXIT_OK, Json, Quiet, save_parameters, say, say_failures, say_json
+from tymbal.cli.common import EXIT_OK, Json, Quiet, count, save_parameters, say, say_failures, say_json
 
 
 def report(
@@ -43,7 +43,7 @@ def report(
         say_json(made)
     elif not quiet:
         if made.placeholders:
-            say(f"{made.placeholders} examples without picture or sound; the page says why")
+            say(f"{count(made.placeholders, 'example')} without picture or sound; the page says why")
         say_failures(made.failed)
         say(f"report: {made.path} ({made.size_bytes / 1e6:.1f} MB)")
     return EXIT_OK

@@ -10,7 +10,7 @@ import polars as pl
 
 from tymbal.annotations import match_recordings
 from tymbal.corpus.tables import RECORDINGS
-from tymbal.errors import AnnotationError, Fault
+from tymbal.errors import AnnotationError, Fault, counted
 
 TOLD = ("start_time", "start_time_source", "recorder", "site")  # what a table says here stands over the header
 MEASURED = ("container", "codec", "sample_rate_hz", "channels", "samples", "duration_s")
@@ -72,7 +72,8 @@ def join_metadata(
         unique = matched.unique("recording", keep="first", maintain_order=True)
         if unique.height < matched.height:
             twice = matched.filter(pl.col("recording").is_duplicated())["recording"].unique().sort().to_list()
-            text = f"{source}: {len(twice)} recordings have several rows, the first is taken: {', '.join(twice[:5])}"
+            told = f"{source}: several rows of {counted(len(twice), 'recording')}"
+            text = f"{told}, the first is taken: {', '.join(twice[:5])}"
             faults.append((source, Fault("repeated_recording", text)))
         for name in unique.columns:
             if name in MEASURED:
@@ -92,7 +93,8 @@ def _ride(recordings: pl.DataFrame, told: pl.DataFrame, name: str) -> tuple[pl.D
     differ = joined.filter(pl.col(name) != pl.col("_told"))["recording"].to_list()
     faults = []
     if differ:
-        text = f"{name!r} differs between tables for {len(differ)} recordings, the first table stands: {differ[0]}"
+        where = counted(len(differ), "recording")
+        text = f"{name!r} differs between tables for {where}, the first table stands: {differ[0]}"
         faults.append(Fault("metadata_conflict", text))
     return joined.with_columns(pl.coalesce(name, "_told").alias(name)).drop("_told"), faults
 
@@ -107,5 +109,5 @@ def _compare(recordings: pl.DataFrame, told: pl.DataFrame, name: str, source: st
     if off.is_empty():
         return []
     recording, measured, claim = off.row(0)
-    text = f"{source}: {name} differs from the file for {off.height} recordings, the file stands: "
+    text = f"{source}: {name} differs from the file for {counted(off.height, 'recording')}, the file stands: "
     return [(source, Fault("metadata_disagrees", f"{text}{recording} has {measured:g}, the table says {claim:g}"))]

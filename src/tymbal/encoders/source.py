@@ -153,6 +153,7 @@ def _registered(name: str, random_weights: bool | None, config: dict[str, Any]) 
             f"{name} has no weights of its own",
             parameter="source",
             allowed=f"a path, hf:owner/name, or a known checkpoint ({', '.join(checkpoints) or 'none is known'})",
-            mend="For a baseline of random weights, say so: --random-weights, in a plan random_weights = true.",
+            mend="Give its weights. A baseline of random ones is made by embed and finetune with --random-weights, "
+            "in a plan by random_weights = true.",
         )
     return Opened(encoder, "random weights", ("its weights are random",))

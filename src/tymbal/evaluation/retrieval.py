@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from tymbal.errors import DataError
+from tymbal.errors import DataError, counted
 from tymbal.evaluation.counting import Counted, divide
 from tymbal.evaluation.intervals import CONFIDENCE, MIN_UNITS, SHOWN_UNITS, Estimate, resample, share_interval
 from tymbal.evaluation.problem import Floats, number_units
@@ -122,13 +122,13 @@ def estimate_mean(
     columns = (values[kept], np.ones(int(kept.sum())))
     parts = [np.bincount(unit, weights=column, minlength=len(present)) for column in columns]
     sums: Floats = np.stack(parts, axis=1).astype(np.float64)
-    counted = Counted(sums, lambda total: divide(total[:, 0], total[:, 1]))
-    value = float(counted(np.ones((1, len(present))))[0])
+    prepared = Counted(sums, lambda total: divide(total[:, 0], total[:, 1]))
+    value = float(prepared(np.ones((1, len(present))))[0])
     low = high = None
     left = len(values) - int(kept.sum())
-    note = f"{left} examples without an answer left out" if left else ""
+    note = f"{counted(left, 'example')} without an answer left out" if left else ""
     if len(present) >= MIN_UNITS:
-        draws = resample(counted, len(present), resamples, seed)
+        draws = resample(prepared, len(present), resamples, seed)
         low, high, said = share_interval(value, draws, len(present), CONFIDENCE)
         note = "; ".join(part for part in (note, said) if part)
     own = divide(sums[:, 0], sums[:, 1]) if len(present) <= SHOWN_UNITS else np.zeros(0)

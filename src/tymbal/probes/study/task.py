@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tymbal.config import digest
 from tymbal.corpus import Corpus, label_windows
 from tymbal.corpus.tables import as_text, told_columns
-from tymbal.errors import DataError
+from tymbal.errors import DataError, counted
 from tymbal.features import Examples, FeatureStore, examples
 from tymbal.probes.study.config import StudyConfig
 
@@ -110,7 +110,9 @@ def make_task(corpus: Corpus, store: FeatureStore, config: StudyConfig, given: E
     lost = found.failures.filter(~pl.col("kept"))
     if lost.height:
         first = lost["message"][0]
-        notes.append(("no_features", "warning", f"{lost.height} examples have no features: left out; first: {first}"))
+        notes.append(
+            ("no_features", "warning", f"no features of {counted(lost.height, 'example')}: left out; first: {first}")
+        )
     return task_of(found, config, notes, given)
 
 
@@ -124,7 +126,7 @@ def study_table(
         table = _where(table, config.where)
     outside = int(table["fold"].null_count())
     if outside:
-        notes.append(("no_fold", "warning", f"{outside} examples are in no fold of {config.split!r}: left out"))
+        notes.append(("no_fold", "warning", f"in no fold of {config.split!r}: {counted(outside, 'example')}, left out"))
         table = table.drop_nulls("fold")
     if given is None:
         table = enough_groups(table, config.least_groups, notes)

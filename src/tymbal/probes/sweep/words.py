@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tymbal.errors import counted
 from tymbal.evaluation import METRICS, MIN_UNITS
 
 FEW_EXAMPLES = 100  # below it every number rests on a handful of animals' sounds
@@ -41,7 +42,8 @@ def p_value(p: float) -> str:
 def _task(task: Mapping[str, Any], results: Mapping[str, Any]) -> Iterator[str]:
     labels, unit = len(task["labels"]), task["unit_name"]
     part = "" if task["tested"] == task["examples"] else f", {task['tested']} of them tested"
-    yield f"{task['examples']} examples{part}, {labels} labels; {task['units']} independent units tested ({unit})."
+    sizes = counted(task["examples"], "example") + part, counted(labels, "label")
+    yield f"{', '.join(sizes)}; {counted(task['units'], 'independent unit')} tested ({unit})."
     encoders = task["encoders"]
     metric = _title(results["metric"])
     for encoder, found in encoders.items():
