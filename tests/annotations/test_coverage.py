@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tests.reference.annotations import STEP_S, raster
 
 from tymbal.annotations import (
+    CoverageIndex,
     covered_seconds,
     intersect_coverage,
     is_covered,
@@ -96,3 +97,21 @@ def test_whole_coverage_of_nothing_is_an_empty_table() -> None:
     assert whole_coverage([]).height == 0
     assert whole_coverage(["a"], ["x"], "me").row(0) == ("a", None, None, None, ["x"], "me")
     assert np.isfinite(covered_seconds(whole_coverage([])))
+
+
+@given(st.lists(st.tuples(SPAN, LABELS), max_size=6), st.lists(st.sampled_from("ab"), unique=True))
+@settings(max_examples=100, deadline=None)
+def test_what_was_listened_to_for_all_labels_is_what_was_for_each(
+    spans: list[tuple[tuple[float, float], list[str] | None]], labels: list[str]
+) -> None:
+    columns = {
+        "recording": ["r"] * len(spans),
+        "start_s": [span[0] for span, _ in spans],
+        "end_s": [max(span) for span, _ in spans],
+        "labels": [names for _, names in spans],
+    }
+    schema = {"recording": pl.String, "start_s": pl.Float64, "end_s": pl.Float64, "labels": pl.List(pl.String)}
+    index = CoverageIndex(make_coverage(pl.DataFrame(columns, schema=schema)))
+    found = raster(map(tuple, index.intervals_of_all("r", labels).tolist()), END_S)
+    each = [raster(map(tuple, index.intervals("r", name).tolist()), END_S) for name in (labels or [None])]
+    assert found == [all(inside) for inside in zip(*each, strict=True)]

@@ -92,6 +92,13 @@ class CoverageIndex:
             )
         return self._merged[wanted]
 
+    def intervals_of_all(self, recording: str, labels: Iterable[str], channel: int | None = None) -> Intervals:
+        """Where `recording` was listened to for each of `labels`, whoever said so; without any, for every label."""
+        unheard = [complement(self.intervals(recording, label, channel)) for label in labels]
+        if not unheard:
+            return self.intervals(recording, None, channel)
+        return complement(merge_intervals((start, end) for part in unheard for start, end in part))
+
     def covers(
         self, recording: str, start_s: float, end_s: float, *, label: str | None = None, channel: int | None = None
     ) -> bool:

@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from tymbal.annotations import CoverageIndex
-from tymbal.annotations.coverage import Intervals, complement, merge_intervals
+from tymbal.annotations.coverage import Intervals
 from tymbal.errors import DataError, UsageError
 from tymbal.evaluation.detection.boxes import Booleans, Floats, Integers, as_boxes
 from tymbal.evaluation.problem import number_units
@@ -295,12 +295,8 @@ class Listened:
 
     def _spans(self, index: CoverageIndex, recording: str, label: int, channel: int | None) -> Intervals:
         """Where the recording was listened to for a class number, (n, 2) s."""
-        if not self._agnostic:
-            return index.intervals(recording, self._labels[label], channel)
-        if not self._known:
-            return index.intervals(recording, None, channel)
-        unheard = [complement(index.intervals(recording, name, channel)) for name in self._known]
-        return complement(merge_intervals((start, end) for part in unheard for start, end in part))
+        names = self._known if self._agnostic else [self._labels[label]]
+        return index.intervals_of_all(recording, names, channel)
 
     def holds(
         self, times_s: Floats, place: Integers, label: Integers, keys: Integers, recordings: Sequence[str]
