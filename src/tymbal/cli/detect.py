@@ -50,6 +50,9 @@ class Training:
         Do not tell labels apart.
     bounds
         Boxes get a low and a high frequency; the events must have them.
+    stereo
+        A microphone per animal: every channel is judged with all others beside it, so that a voice is told at its own
+        microphone and not where it leaks to. The events must say their channel.
     split
         The name of a split of the corpus; its groups are held out whole for stopping and thresholds.
     test
@@ -74,6 +77,7 @@ class Training:
     label: str | None = None
     one_class: Annotated[bool, Parameter(negative="")] = False
     bounds: Annotated[bool, Parameter(negative="")] = False
+    stereo: Annotated[bool, Parameter(negative="")] = False
     split: str | None = None
     test: str | None = None
     unit: str = "recording"
@@ -115,7 +119,8 @@ def detect(
     threshold
         Least score of a detection, other than the one fitted on validation.
     channels
-        Run detects in the mix of all channels, or in each by itself.
+        Run detects, and eval judges, in the mix of all channels, or in each by itself; a detector trained in stereo
+        hears all at once, and says of every event whose channel it is.
     """
     if action != "train" and recordings is None:
         what = "the recordings" if action == "run" else "a corpus"
@@ -129,7 +134,7 @@ def detect(
     if action == "run":
         assert out is not None
         return _run(source, recordings, out, threshold, channels, workers, quiet, json)
-    return _eval(source, recordings, out, training, threshold, quiet, json)
+    return _eval(source, recordings, out, training, threshold, channels, quiet, json)
 
 
 def _config(training: Training) -> DetectorConfig:
@@ -147,6 +152,7 @@ def _config(training: Training) -> DetectorConfig:
         layers=layers,
         classes=not training.one_class,
         bounds=training.bounds,
+        stereo=training.stereo,
         mixup=training.mixup,
         gain_db=training.gain,
         training=replace(default.training, epochs=training.epochs, seed=training.seed),
@@ -168,7 +174,15 @@ def _train(source: Path, out: Path, training: Training, workers: int | None, qui
         say(f"note: {training.encoder}: {note}")
     where = training.store or out.with_name(f"{out.name}.store")
     layers = "all" if config.layers == "finest" else config.layers  # which are the finest is known per rate only
-    store = embed(corpus, opened.encoder, where, workers=workers, progress=make_progress(quiet=quiet), layers=layers)
+    store = embed(
+        corpus,
+        opened.encoder,
+        where,
+        workers=workers,
+        progress=make_progress(quiet=quiet),
+        layers=layers,
+        channels="each" if training.stereo else "auto",
+    )
     detector = Detector(config).fit(
         store,
         corpus,
@@ -260,6 +274,7 @@ def _eval(
     out: Path | None,
     training: Training,
     threshold: float | None,
+    channels: Literal["mix", "each"],
     quiet: bool,
     json: bool,
 ) -> int:
@@ -276,6 +291,7 @@ def _eval(
         recordings=chosen,
         by=training.unit,
         threshold=threshold,
+        channels=channels,
     )
     if out is not None:
         scores.save(out)

@@ -10,7 +10,7 @@ from tymbal.detection.fusion import Fused, fuse
 from tymbal.detection.losses import LossConfig
 from tymbal.detection.methods import METHODS, Method
 from tymbal.detection.network import NetworkConfig
-from tymbal.detection.running import RunResult, detect_sound, run_detector
+from tymbal.detection.running import RunResult, detect_channels, detect_sound, run_detector
 from tymbal.detection.targets import EdgeTargets, TargetConfig, edge_targets
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "TargetConfig",
     "ceiling",
     "decode_edges",
+    "detect_channels",
     "detect_sound",
     "edge_targets",
     "evaluate",

@@ -34,6 +34,8 @@ class DetectorConfig:
     layers : layers to detect on: "finest" (all near the shortest hop), "all", "last", or names.
     classes : whether labels are told apart; False: every event is of one class.
     bounds : whether boxes get a low and a high frequency; needs events that have them.
+    stereo : every channel is detected in with the frames of all others beside its own, so that a voice is told at its
+        own microphone and not where it leaks to; events must say their channel, recordings have equally many.
     unknown : labels that mean an event of no known class: found, but not taught as a class.
     targets, network, losses, decoding, training : see there. `training.monitor` may be "f1" (mean of F1 at IoU 0.5
         and 0.8 on the recordings held out) or "loss".
@@ -50,6 +52,7 @@ class DetectorConfig:
     layers: str | tuple[str, ...] = "finest"
     classes: bool = True
     bounds: bool = False
+    stereo: bool = False
     unknown: tuple[str, ...] = ("Unknown", "unknown", "?")
     targets: TargetConfig = field(default_factory=TargetConfig)
     network: NetworkConfig = field(default_factory=NetworkConfig)

@@ -18,7 +18,7 @@ from tymbal.corpus.tables import as_text
 from tymbal.detection.boxes import UNKNOWN, Boxes
 from tymbal.detection.config import DetectorConfig
 from tymbal.detection.fitting import Fitted, build_network, fit
-from tymbal.detection.frames import Track, choose_layers, read_track, tracks_of
+from tymbal.detection.frames import Track, choose_layers, read_beside, read_track, tracks_of
 from tymbal.detection.inference import find_in_track
 from tymbal.detection.network import DetectionNetwork
 from tymbal.detection.windows import Example
@@ -36,7 +36,7 @@ class Detector:
     The constructor only stores the configuration; `fit` checks it and sets attributes that end in "_":
 
     labels_ : names of the classes, sorted.
-    layers_ : (name, values per frame) of the layers it sees.
+    layers_ : (name, values per frame) of the layers it sees; channels_ : of how many channels side by side.
     encoder_checksum_, provenance_ : which features it was fitted to, and how they were made.
     calibration_ : what scores are worth, and the threshold; both from recordings held out of training.
     notes_ : epochs, F1 on those recordings and the like.
@@ -44,6 +44,7 @@ class Detector:
 
     labels_: tuple[str, ...]
     layers_: tuple[tuple[str, int], ...]
+    channels_: int = 1
     encoder_checksum_: str
     provenance_: dict[str, Any]
 
@@ -93,6 +94,7 @@ class Detector:
         names = choose_layers(store, self.config.layers)
         self.layers_ = tuple((name, store.layer(name).width) for name in names)
         examples, self.labels_ = read_examples(store, corpus, names, self.config, label=label, recordings=recordings)
+        self.channels_ = _same_channels(examples, sum(width for _, width in self.layers_))
         if validation is None:
             trained, held = hold_out(examples, groups or {}, self.config)
         else:
@@ -100,7 +102,7 @@ class Detector:
             held = [each for each in examples if each.track.recording in names_held]
             trained = [each for each in examples if each.track.recording not in names_held]
         self.fitted_ = fit(
-            trained, held, self.layers_, len(self.labels_), self.config, directory=directory, progress=progress
+            trained, held, self.seen_layers(), len(self.labels_), self.config, directory=directory, progress=progress
         )
         manifest = store.manifest
         self.encoder_checksum_ = manifest.encoder_checksum
@@ -119,13 +121,18 @@ class Detector:
         self._fits(store.manifest.encoder_checksum, store.layers)
         network, parts = self.network(), []
         for recording, channel in tracks_of(store, recordings):
-            track = read_track(store, recording, channel, [name for name, _ in self.layers_])
+            track = _seen_track(store, recording, channel, [name for name, _ in self.layers_], self.config)
+            _same_channels([track], sum(width for _, width in self.layers_), self.channels_)
             parts.append(self.events(self.boxes(track, network, all=all), recording, channel))
         return pl.concat(parts) if parts else self.events(Boxes.none(), "", None)
 
     def network(self) -> DetectionNetwork:
         """The fitted network, in evaluation mode."""
-        return build_network(self.layers_, self.config, len(self.labels_), self._fit().tensors)
+        return build_network(self.seen_layers(), self.config, len(self.labels_), self._fit().tensors)
+
+    def seen_layers(self) -> tuple[tuple[str, int], ...]:
+        """(name, values per frame) as the network sees them: of all channels side by side."""
+        return tuple((name, width * self.channels_) for name, width in self.layers_)
 
     def boxes(self, track: Track, network: DetectionNetwork | None = None, *, all: bool = False) -> Boxes:
         """Boxes in frames that are there as a whole."""
@@ -235,14 +242,44 @@ def read_examples(
         key = next((each for each in ((recording, channel), (recording, None), (recording, 1)) if each in there), None)
         if key is not None and (channel is None or key[1] == channel):
             rows.setdefault(key, []).append(row)
+    if config.stereo and timed["channel"].null_count():
+        raise DataError(
+            f"{timed['channel'].null_count()} of {timed.height} events say no channel: whose they are cannot be taught",
+            where=corpus.path,
+            parameter="stereo",
+            mend="Give tables with a channel (Raven's Channel), or train without stereo.",
+        )
     index, found = CoverageIndex(corpus.coverage), []
     for recording, channel in keys:
         spans = index.intervals(recording, None, channel)
         if len(spans):
-            track = read_track(store, recording, channel, layers)
+            track = _seen_track(store, recording, channel, layers, config)
             events = to_boxes(timed[rows.get((recording, channel), [])], number)
             found.append(Example(track, events, _covered(track, spans)))
     return found, tuple(labels)
+
+
+def _seen_track(
+    store: FeatureStore, recording: str, channel: int | None, layers: Sequence[str], config: DetectorConfig
+) -> Track:
+    read = read_beside if config.stereo else read_track
+    return read(store, recording, channel, layers)
+
+
+def _same_channels(found: Sequence[Example | Track], width: int, wanted: int | None = None) -> int:
+    """How many channels of `width` values lie side by side in all that was read; DataError where that differs."""
+    for each in found:
+        track = each if isinstance(each, Track) else each.track
+        count = track.values.shape[1] // width
+        wanted = wanted or count
+        if count != wanted:
+            raise DataError(
+                f"{track.recording} has {count} channels, others {wanted}",
+                where="Detector",
+                parameter="stereo",
+                allowed="recordings of equally many channels",
+            )
+    return wanted or 1
 
 
 def labelled_events(corpus: Corpus, label: str | None, config: DetectorConfig) -> pl.DataFrame:

@@ -18,7 +18,7 @@ from tymbal.detection.detector import ONE_CLASS, Detector, labelled_events, to_b
 from tymbal.detection.frames import even_grid
 from tymbal.detection.inference import find_runs
 from tymbal.detection.methods import Found, get_method
-from tymbal.detection.running import detect_sound
+from tymbal.detection.running import Channels, detect_channels
 from tymbal.detection.sebb import find_steps
 from tymbal.detection.targets import edge_targets
 from tymbal.encoders.contract import Encoder
@@ -36,6 +36,7 @@ def evaluate(
     recordings: Sequence[str] | None = None,
     by: str = "recording",
     threshold: float | None = None,
+    channels: Channels = "mix",
     metrics: Sequence[str] | None = None,
     seed: int = 0,
 ) -> DetectionScores:
@@ -47,23 +48,28 @@ def evaluate(
     label : event column of the class; None: the corpus' own. recordings : only these; None: all.
     by : column of the independent unit.
     threshold : other than the detector's.
+    channels : recordings of several channels are detected in, and judged, as one "mix", or "each" channel by itself, as
+        detectors trained in stereo always are; an event without a channel then counts in the first.
 
     Boxes with bounds in frequency are judged as areas where every event of the corpus has bounds, else in time.
-    The `oracle` of the result is the truth through the detector's targets, decoder and fusion. Recordings of several
-    channels are detected in, and judged, as one mix.
+    The `oracle` of the result is the truth through the detector's targets, decoder and fusion.
     """
     table = corpus.recordings if recordings is None else corpus.recordings.filter(pl.col("recording").is_in(recordings))
     events = labelled_events(corpus, label, detector.config).drop_nulls(["onset_s", "offset_s"])
+    apart = detector.config.stereo or channels == "each"
+    if apart:
+        events = events.with_columns(pl.col("channel").fill_null(1))
     number = {name: row for row, name in enumerate(detector.labels_)}
     found, ceilings = [], []
-    for recording, channels in table.select("recording", "channels").iter_rows():
-        path, channel = corpus.file(recording), 1 if channels == 1 else None
-        boxes, duration_s = detect_sound(detector, encoder, path, channel=channel, threshold=0.0)
-        found.append(detector.events(boxes, recording, channel))
-        truth = to_boxes(events.filter(pl.col("recording") == recording), number)
+    for recording in table["recording"]:
+        path, own = corpus.file(recording), events.filter(pl.col("recording") == recording)
+        sides, duration_s = detect_channels(detector, encoder, path, channels="each" if apart else "mix", threshold=0.0)
         grid, nyquist_hz = _grid(detector, encoder, path)
-        best = within(ceiling(detector, truth, grid, duration_s, nyquist_hz), duration_s)
-        ceilings.append(detector.events(best, recording, channel))
+        for channel, boxes in sides.items():
+            found.append(detector.events(boxes, recording, channel))
+            truth = to_boxes(own.filter(pl.col("channel") == channel) if apart else own, number)
+            best = within(ceiling(detector, truth, grid, duration_s, nyquist_hz), duration_s)
+            ceilings.append(detector.events(best, recording, channel))
     one = not detector.config.classes or detector.labels_ == (ONE_CLASS,)
     settings = DetectionSettings(
         threshold=detector.calibration_.threshold if threshold is None else threshold,
@@ -71,7 +77,7 @@ def evaluate(
         unknown=detector.config.unknown,
         labels=None if one else detector.labels_,
         frequency=bounded(detector, events.filter(pl.col("recording").is_in(table["recording"].implode()))),
-        by_channel=False,
+        by_channel=apart,
     )
     return score_against_corpus(
         corpus,

@@ -28,6 +28,7 @@ def save_detector(detector: Detector, path: Path) -> Path:
         "config": to_plain(detector.config),
         "labels": list(detector.labels_),
         "layers": [list(each) for each in detector.layers_],
+        "channels": detector.channels_,
         "encoder_checksum": detector.encoder_checksum_,
         "provenance": to_plain(detector.provenance_),
         "calibration": to_plain(detector.calibration_),
@@ -52,5 +53,6 @@ def load_detector(path: Path) -> Detector:
     detector.fitted_ = Fitted(tensors, calibration, state["notes"])
     detector.labels_ = tuple(state["labels"])
     detector.layers_ = tuple((name, int(width)) for name, width in state["layers"])
+    detector.channels_ = int(state.get("channels", 1))
     detector.encoder_checksum_, detector.provenance_ = state["encoder_checksum"], state["provenance"]
     return detector

@@ -7,7 +7,8 @@ a frame that an encoder leaves out at a segment's end is its neighbour's copy.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,6 +73,18 @@ def laid_on(layers: Sequence[tuple[NDArray[np.generic], NDArray[np.float64]]], c
     return np.concatenate(parts, axis=1)
 
 
+def beside(channels: Sequence[Array], widths: Sequence[int]) -> Array:
+    """Frames of several channels (frames, sum of widths) as one: of every layer the first channel's values, then the
+    next one's. Layers stay whole, so that what holds for one (its kind, its own projection) holds for all channels."""
+    edges = np.cumsum([0, *widths])
+    return np.concatenate([part[:, a:b] for a, b in pairwise(edges.tolist()) for part in channels], axis=1)
+
+
+def own_first(count: int, number: int) -> list[int]:
+    """The numbers of `count` channels, counted from 0, in the order that channel `number` is told in: it, the rest."""
+    return [number, *(each for each in range(count) if each != number)]
+
+
 def tracks_of(store: FeatureStore, recordings: Sequence[str] | None = None) -> list[tuple[str, int | None]]:
     """(recording, channel) of what is stored, in order; those of `recordings` where given."""
     wanted = None if recordings is None else set(recordings)
@@ -95,6 +108,24 @@ def blocks(units: Iterable[Unit], grid: FrameGrid) -> Iterator[Array]:
         if stop > counted and all(len(centers) for _, centers in unit.layers):
             yield laid_on(unit.layers, grid.first_center_s + grid.hop_s * np.arange(counted, stop))
             counted = stop
+
+
+def read_beside(store: FeatureStore, recording: str, channel: int | None, layers: Sequence[str]) -> Track:
+    """The frames of one channel with those of all others beside them, its own first.
+
+    Raises DataError for a mix: there, nobody can tell whose microphone hears what.
+    """
+    channels = sorted(each for name, each in store.runs() if name == recording and each is not None)
+    if channel is None or channel not in channels:
+        raise DataError(
+            f"{recording}: stored as a mix of its channels",
+            where=store.path,
+            mend="Embed every channel by itself: --channels each.",
+        )
+    order = [channels[number] for number in own_first(len(channels), channels.index(channel))]
+    tracks = [read_track(store, recording, each, layers) for each in order]
+    widths = [store.layer(name).width for name in layers]
+    return replace(tracks[0], values=beside([each.values for each in tracks], widths))
 
 
 def read_track(store: FeatureStore, recording: str, channel: int | None, layers: Sequence[str]) -> Track:

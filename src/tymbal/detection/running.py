@@ -9,8 +9,9 @@ killed goes on with the others, and ends with the same tables.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,7 +25,7 @@ from tymbal.config import digest
 from tymbal.corpus.corpus import read_table, write_table
 from tymbal.detection.boxes import Boxes
 from tymbal.detection.detector import Detector, within
-from tymbal.detection.frames import Array, Unit, blocks, even_grid
+from tymbal.detection.frames import Array, Unit, beside, blocks, even_grid, own_first
 from tymbal.detection.inference import Finder, streamed
 from tymbal.encoders.contract import Encoder
 from tymbal.encoders.source import bind_rate
@@ -92,36 +93,85 @@ def detect_sound(
     detector: Detector, encoder: Encoder, path: Path, *, channel: int | None = None, threshold: float | None = None
 ) -> tuple[Boxes, float]:
     """Boxes in one channel of a recording (None: the mix), and its seconds; memory does not grow with its length."""
-    made = detector.provenance_
-    calibration, network = detector.calibration_, detector.network()
-    names = [name for name, _ in detector.layers_]
-    with AudioReader(path, channel=channel, sample_rate_hz=encoder.sample_rate or made.get("sample_rate_hz")) as reader:
-        bound = bind_rate(encoder, None, reader.sample_rate_hz)
-        specs = {spec.name: spec.grid for spec in bound.layers}
-        grid = even_grid({name: specs[name] for name in names})
-        duration_s = reader.samples / reader.sample_rate_hz
+    if detector.config.stereo:
+        found, duration_s = detect_channels(detector, encoder, path, threshold=threshold)
+        return found[channel or 1], duration_s
+    (boxes,), duration_s = _detect(detector, encoder, path, [channel], threshold)
+    return boxes, duration_s
 
-        def units() -> Iterator[Unit]:
-            segments = stream(
-                bound,
-                reader.read,
-                reader.samples,
-                segment_s=float(made["segment_s"]),
-                margin_s=made["margin_s"],
-                layers=made["layers"],
+
+def detect_channels(
+    detector: Detector, encoder: Encoder, path: Path, *, channels: Channels = "each", threshold: float | None = None
+) -> tuple[dict[int | None, Boxes], float]:
+    """Boxes in every channel of a recording by its number (None: the mix), and its seconds.
+
+    A detector that was trained in stereo hears all channels at once, whatever `channels` says. Raises DataError where
+    it is given a recording of another number of channels.
+    """
+    with AudioReader(path) as reader:
+        count = reader.info.channels
+    every = list(range(1, count + 1))
+    if detector.config.stereo:
+        if count != detector.channels_:
+            raise DataError(
+                f"{count} {'channel' if count == 1 else 'channels'}",
+                where=path,
+                allowed=f"{detector.channels_}, as in the recordings that this stereo detector was trained on",
+                mend="Give such recordings, or a detector trained without stereo.",
             )
-            for number, found in enumerate(segments):
-                own = [(_stored(found[name].values, made), found[name]) for name in names]
-                layers = [(values, each.grid.centers_s(len(values))) for values, each in own]
-                end_s = min((number + 1) * float(made["segment_s"]), duration_s)
-                yield Unit(number * float(made["segment_s"]), end_s, layers)
+        boxes, duration_s = _detect(detector, encoder, path, every, threshold)
+        return dict(zip(every, boxes, strict=True)), duration_s
+    chosen: list[int | None] = [None] if channels == "mix" and count > 1 else [*every]
+    found, duration_s = {}, 0.0
+    for channel in chosen:
+        (found[channel],), duration_s = _detect(detector, encoder, path, [channel], threshold)
+    return found, duration_s
 
+
+def _detect(
+    detector: Detector, encoder: Encoder, path: Path, seen: Sequence[int | None], threshold: float | None
+) -> tuple[list[Boxes], float]:
+    """Boxes in each of the channels `seen`, judged with all of them side by side."""
+    made, calibration, network = detector.provenance_, detector.calibration_, detector.network()
+    widths = [width for _, width in detector.layers_]
+    rate_hz = encoder.sample_rate or made.get("sample_rate_hz")
+    with ExitStack() as stack:
+        readers = [stack.enter_context(AudioReader(path, channel=each, sample_rate_hz=rate_hz)) for each in seen]
+        rate_hz = readers[0].sample_rate_hz
+        bound = bind_rate(encoder, None, rate_hz)
+        specs = {spec.name: spec.grid for spec in bound.layers}
+        grid = even_grid({name: specs[name] for name, _ in detector.layers_})
         levels = () if calibration.level is None else (calibration.level,)
-        finder = Finder(network, detector.config, grid, reader.sample_rate_hz / 2, levels)
-        for piece in streamed(blocks(units(), grid), Finder.context(detector.config)):
-            finder.take(piece)
-    boxes = within(finder.boxes(calibration), duration_s)
-    return boxes.take(boxes.score >= (calibration.threshold if threshold is None else threshold)), duration_s
+        finders = [Finder(network, detector.config, grid, rate_hz / 2, levels) for _ in seen]
+        own = [blocks(_units(detector, bound, reader), grid) for reader in readers]
+        rows = (np.concatenate(parts, axis=1) for parts in zip(*own, strict=True))
+        for piece in streamed(rows, Finder.context(detector.config)):
+            parts = np.split(piece.values, len(seen), axis=1)
+            for number, finder in enumerate(finders):
+                order = own_first(len(seen), number)
+                finder.take(replace(piece, values=beside([parts[each] for each in order], widths)))
+        duration_s = readers[0].samples / rate_hz
+    least = calibration.threshold if threshold is None else threshold
+    found = [within(finder.boxes(calibration), duration_s) for finder in finders]
+    return [boxes.take(boxes.score >= least) for boxes in found], duration_s
+
+
+def _units(detector: Detector, encoder: Encoder, reader: AudioReader) -> Iterator[Unit]:
+    """The frames of one channel in the segments that the detector was fitted on."""
+    made, duration_s = detector.provenance_, reader.samples / reader.sample_rate_hz
+    segment_s = float(made["segment_s"])
+    segments = stream(
+        encoder,
+        reader.read,
+        reader.samples,
+        segment_s=segment_s,
+        margin_s=made["margin_s"],
+        layers=made["layers"],
+    )
+    for number, found in enumerate(segments):
+        own = [(_stored(found[name].values, made), found[name]) for name, _ in detector.layers_]
+        layers = [(values, each.grid.centers_s(len(values))) for values, each in own]
+        yield Unit(number * segment_s, min((number + 1) * segment_s, duration_s), layers)
 
 
 def _stored(values: torch.Tensor, made: dict[str, Any]) -> Array:
@@ -149,21 +199,14 @@ class DetectWork:
         """The events of one recording, channel by channel."""
         path = Path(item.path)
         with AudioReader(path) as reader:
-            count, faults = reader.info.channels, tuple(reader.faults)
-            nyquist_hz = reader.info.sample_rate_hz / 2
+            faults, nyquist_hz = tuple(reader.faults), reader.info.sample_rate_hz / 2
             if not reader.samples:
                 raise DataError("holds no sample", where=item.name, mend="Record it again.")
-        chosen: list[int | None] = [None]
-        if count == 1 or self._channels == "each":
-            chosen = list(range(1, count + 1))
-        parts, audio_s = [], 0.0
-        for channel in chosen:
-            boxes, seconds = detect_sound(
-                self._detector, self._encoder, path, channel=channel, threshold=self._threshold
-            )
-            parts.append(self._detector.events(boxes, item.name, channel))
-            audio_s += seconds
-        return Worked(Sounded(pl.concat(parts), nyquist_hz), audio_s, faults)
+        sides, seconds = detect_channels(
+            self._detector, self._encoder, path, channels=self._channels, threshold=self._threshold
+        )
+        parts = [self._detector.events(boxes, item.name, channel) for channel, boxes in sides.items()]
+        return Worked(Sounded(pl.concat(parts), nyquist_hz), seconds * len(sides), faults)
 
 
 def run_detector(
@@ -187,7 +230,8 @@ def run_detector(
     Parameters
     ----------
     encoder : the one that the detector was fitted to.
-    channels : "mix" detects in the mean of all channels, "each" in each by itself (a microphone per animal).
+    channels : "mix" detects in the mean of all channels, "each" in each by itself (a microphone per animal). Detectors
+        trained in stereo always tell their events by channel.
     threshold : other than the one in the detector's file.
     workers : processes (1: in this process; None: one per core).
 
