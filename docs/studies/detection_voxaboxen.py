@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -107,13 +107,22 @@ def main() -> None:
         found[name] = pl.concat(parts)
         print(f"{name}: {spent:.0f} CPU s", flush=True)
     compared = sorted(Path(sys.argv[5]).glob("*.both.parquet"))
+    pairs = []
     if compared:
+        pairs = [("both", name) for name in found]
         found["both"] = pl.concat([pl.read_parquet(path) for path in compared])
-    tell(corpus, birds, found, one=task == "birds")
+    tell(corpus, birds, found, pairs, one=task == "birds")
 
 
-def tell(corpus: Corpus, birds: Mapping[str, str], found: Mapping[str, pl.DataFrame], *, one: bool) -> None:
-    """F1 of every variant with its interval over birds, each bird, and paired differences."""
+def tell(
+    corpus: Corpus,
+    birds: Mapping[str, str],
+    found: Mapping[str, pl.DataFrame],
+    pairs: Sequence[tuple[str, str]],
+    *,
+    one: bool,
+) -> None:
+    """F1 of every method with its interval over birds, each bird, and the differences of `pairs`."""
     problems: dict[str, DetectionProblem] = {
         name: make_detection_problem(
             events,
@@ -130,11 +139,11 @@ def tell(corpus: Corpus, birds: Mapping[str, str], found: Mapping[str, pl.DataFr
     print("\n| method | " + " | ".join(METRICS) + " |\n|---|" + "---|" * len(METRICS))
     for name, each in rows.items():
         print(f"| {name} | " + " | ".join(spoken(e.value, e.low, e.high) for e in each) + " |")
-    if "both" in problems:
+    if pairs:
         print("\n| difference | " + " | ".join(METRICS) + " |\n|---|" + "---|" * len(METRICS))
-        for name in list(problems)[:-1]:
-            each = [paired_detection_difference(metric, problems["both"], problems[name]) for metric in METRICS]
-            print(f"| both - {name} | " + " | ".join(spoken(e.value, e.low, e.high, "+") for e in each) + " |")
+        for a, b in pairs:
+            each = [paired_detection_difference(metric, problems[a], problems[b]) for metric in METRICS]
+            print(f"| {a} - {b} | " + " | ".join(spoken(e.value, e.low, e.high, "+") for e in each) + " |")
     print("\n| bird | " + " | ".join(f"{name} {metric}" for metric in METRICS for name in problems) + " |")
     print("|---|" + "---|" * (len(METRICS) * len(problems)))
     for bird in sorted(set(birds.values())):
