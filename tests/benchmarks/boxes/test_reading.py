@@ -9,7 +9,7 @@ from tests.benchmarks.boxes import replicas
 
 from tymbal.benchmarks import benchmark_sets, verify
 from tymbal.benchmarks.boxes.layout import BoxContents, BoxSet
-from tymbal.benchmarks.boxes.reading import below
+from tymbal.benchmarks.boxes.reading import locate
 from tymbal.benchmarks.dataset import FOLDS
 
 
@@ -88,9 +88,32 @@ def test_a_path_is_found_by_its_ending(text: str, tmp_path: Path) -> None:
     place = tmp_path / ("a b.wav" if "audio" not in text else "audio/a b.wav")
     place.parent.mkdir(exist_ok=True)
     place.touch()
-    assert below(tmp_path, text) == place.relative_to(tmp_path).as_posix()
-    assert below(tmp_path, "b.wav") is None
-    assert below(tmp_path, "../" + tmp_path.name + "/nothing.wav") is None
+    assert locate([tmp_path / "nowhere", tmp_path], text) == place
+    assert locate([tmp_path], "b.wav") is None
+    assert locate([tmp_path], "../" + tmp_path.name + "/nothing.wav") is None
+
+
+def test_recordings_may_lie_beside_the_formatted_lists(tmp_path: Path) -> None:
+    written = replicas.make(tmp_path, "AnSet")
+    beside = written.folder.parent / "raw_data"
+    (written.folder / "audio").rename(beside)
+    for fold, rows in written.rows.items():
+        moved = [row | {"audio_fp": f"/home/x/Anuraset/raw_data/{Path(row['audio_fp']).name}"} for row in rows]
+        replicas.write_list(written.folder / f"{replicas.LISTS[fold]}_info.csv", moved, replicas.SIZES["AnSet"])
+    here = contents(tmp_path, written.described)
+    assert here.root == written.folder.parent
+    assert here.files["recording"][0] == "raw_data/train0.wav"
+    assert verify(tmp_path, written.described).official
+
+
+def test_a_recording_without_a_table_is_left_out_and_named(tmp_path: Path) -> None:
+    written = replicas.make(tmp_path, "OZF")
+    rows = written.rows[FOLDS[0]]
+    rows[1]["selection_table_fp"] = "None"  # so their tool writes it
+    replicas.write_list(written.folder / "train_info.csv", rows, replicas.SIZES["OZF"])
+    here = contents(tmp_path, written.described)
+    assert [fault.message for fault in here.faults] == ["train_info.csv, row 3: no table is named"]
+    assert here.files.height == 7
 
 
 def test_the_eight_sets_are_known_by_every_name_of_theirs() -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -109,6 +112,34 @@ def test_events_of_unknown_class_and_classes_from_the_command_line(
     assert best["macro_f1@0.5"]["value"] > 0.9
     assert best["voxaboxen_macro_f1@0.5"]["value"] > 0.9
     assert result["detector"]["training"]["epochs"] == 1
+
+
+@pytest.mark.full
+def test_a_killed_run_ends_with_the_bytes_of_one_never_killed(tmp_path: Path) -> None:
+    replicas.make(tmp_path, "OZF")
+    typed = (
+        f"bench boxes {tmp_path} --set OZF --methods forward,segments --layers log_mel --epochs 12 --width 8 --quiet"
+    )
+    whole, torn = tmp_path / "whole", tmp_path / "torn"
+    assert main([*typed.split(), "--workers", "1", "-o", str(whole)]) == 0
+    command = [sys.executable, "-m", "tymbal", *typed.split(), "--workers", "1", "-o", str(torn)]
+    process = subprocess.Popen(command)
+    until = time.monotonic() + 120
+    while not list(torn.glob("OZF/fits/*.training/*")) and process.poll() is None and time.monotonic() < until:
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    assert not (torn / "results.json").exists()
+    assert subprocess.run(command, check=False).returncode == 0
+    kept = (
+        "results.md",
+        "results.json",
+        "results.parquet",
+        "OZF/result.json",
+        "OZF/choice.json",
+        "OZF/test_reads.jsonl",
+    )
+    assert {name: (torn / name).read_bytes() for name in kept} == {name: (whole / name).read_bytes() for name in kept}
 
 
 def test_wrong_settings_are_refused(tmp_path: Path) -> None:

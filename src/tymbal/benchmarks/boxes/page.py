@@ -92,6 +92,7 @@ def _run(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
     for name, row in results.items():
         classes = len(row["labels"])
         told = [
+            row["remark"],
             f"clock: {row['clock']}",
             f"{classes} class{'es' if classes > 1 else ''}",
             f"{row['unknown']} events of unknown class",

@@ -2,7 +2,8 @@
 
 The lists (fn, audio_fp, selection_table_fp) are CSV; Voxaboxen's own tool adds an index column to them each time it
 runs, and paths are relative to the set, to the tool's folder, or absolute on somebody else's machine. So a path is
-looked for below the set's folder by its ending, the longest first.
+looked for below the set's folder by its ending, the longest first. Where the lists lie in a folder "formatted",
+recordings may also lie beside it: the scripts of some sets leave them where they were downloaded.
 """
 
 from __future__ import annotations
@@ -24,13 +25,19 @@ from tymbal.errors import AnnotationError, AudioError, DataError, Fault
 
 INFOS = {TRAIN: "train_info.csv", VALIDATION: "val_info.csv", TEST: "test_info.csv"}
 LABEL = "Annotation"
+FORMATTED = "formatted"
 _TOLD = 3  # faults of a kind that are told one by one
 
 
 @dataclass
 class _Found:
-    """What is gathered list by list: rows of FILES, events per recording, oddities, recordings that are not there."""
+    """What is gathered list by list: rows of FILES, events per recording, oddities, recordings that are not there.
 
+    places : where files are looked for. root : what recordings are relative to.
+    """
+
+    places: Sequence[Path]
+    root: Path
     files: list[tuple[str, str, str, float, int]]
     events: dict[str, pl.DataFrame]
     faults: list[Fault]
@@ -44,9 +51,13 @@ def read(folder: Path, described: BenchmarkSet) -> BoxContents:
     """
     if not isinstance(described, BoxSet):
         raise DataError(f"{described.name} is no set of boxes", where="tymbal.benchmarks.boxes")
-    found = _Found([], {}, [], [])
+    lists = {fold: read_table(folder / INFOS[fold], ("audio_fp", "selection_table_fp")) for fold in FOLDS}
+    places = [folder, folder.parent] if folder.name == FORMATTED else [folder]
+    named = (text for table in lists.values() for text in table["audio_fp"].drop_nulls())
+    inside = all(path is None or path.is_relative_to(folder) for path in (locate(places, text) for text in named))
+    found = _Found(places, folder if inside else folder.parent, [], {}, [], [])
     for fold in reversed(FOLDS):  # a recording that is in two lists is judged, and never trained on
-        _read_list(folder, fold, found)
+        _read_list(lists[fold], fold, found)
     files = pl.DataFrame(found.files, schema=FILES, orient="row")
     files = files.sort(pl.col("fold").replace_strict(list(FOLDS), [0, 1, 2], return_dtype=pl.Int8), maintain_order=True)
     parts = [found.events[name] for name in files["recording"]]
@@ -68,7 +79,7 @@ def read(folder: Path, described: BenchmarkSet) -> BoxContents:
         pl.col("recording").alias("unit"),
     )
     return BoxContents(
-        folder,
+        found.root,
         examples.cast(dict(EXAMPLES)),  # type: ignore[arg-type]
         mapped.labels,
         annotations=events.select(list(ANNOTATIONS)),
@@ -80,20 +91,20 @@ def read(folder: Path, described: BenchmarkSet) -> BoxContents:
     )
 
 
-def _read_list(folder: Path, fold: str, found: _Found) -> None:
-    table = read_table(folder / INFOS[fold], ("audio_fp", "selection_table_fp"))
+def _read_list(table: pl.DataFrame, fold: str, found: _Found) -> None:
     names = table["fn"] if "fn" in table.columns else pl.Series([None] * table.height, dtype=pl.String)
     for row, (name, audio, selections) in enumerate(
         zip(names, table["audio_fp"], table["selection_table_fp"], strict=True), 2
     ):
         where = f"{INFOS[fold]}, row {row}"
-        if not audio or not selections:
+        if not audio or selections in (None, "", "None"):  # their tool writes None for no table
             found.faults.append(Fault("no_path", f"{where}: no {'table' if audio else 'recording'} is named"))
             continue
-        recording = below(folder, audio)
-        if recording is None:
+        path = locate(found.places, audio)
+        if path is None:
             found.missing.append(audio)
             continue
+        recording = path.relative_to(found.root).as_posix()
         if recording in found.events:
             earlier = next(each[2] for each in found.files if each[1] == recording)
             said = f"it counts as {earlier} alone" if earlier != fold else "the second is left out"
@@ -101,8 +112,8 @@ def _read_list(folder: Path, fold: str, found: _Found) -> None:
             found.faults.append(Fault(code, f"{where}: {recording} is in the list of {earlier} too; {said}"))
             continue
         try:
-            info = probe(folder / recording)
-            events = _read_table(folder, selections, recording, found.faults)
+            info = probe(path)
+            events = _read_table(selections, recording, found)
         except (AnnotationError, AudioError) as error:
             found.faults.append(Fault("left_out", f"{where}: {recording} is left out: {error.what} ({error.where})"))
             continue
@@ -110,21 +121,22 @@ def _read_list(folder: Path, fold: str, found: _Found) -> None:
         found.events[recording] = events
 
 
-def _read_table(folder: Path, text: str, recording: str, faults: list[Fault]) -> pl.DataFrame:
+def _read_table(text: str, recording: str, found: _Found) -> pl.DataFrame:
     """The events of one recording. Raises AnnotationError where its table is not there or cannot be read."""
-    place = below(folder, text)
-    if place is None:
-        raise AnnotationError(f"its table {text!r} is not there", where=folder)
-    read = read_events(folder / place, format="raven", label_column=LABEL, recording=recording).cleaned()
-    faults.extend(read.faults)
+    path = locate(found.places, text)
+    if path is None:
+        raise AnnotationError(f"its table {text!r} is not there", where=found.places[0])
+    read = read_events(path, format="raven", label_column=LABEL, recording=recording).cleaned()
+    found.faults.extend(read.faults)
     return read.events.select(list(EVENTS)).with_columns(pl.lit(recording).alias("recording"))
 
 
-def below(folder: Path, text: str) -> str | None:
-    """A path of a list as one relative to `folder`, by its longest ending that is a file there; None where none is."""
+def locate(places: Sequence[Path], text: str) -> Path | None:
+    """The file that a path of a list means: by its longest ending that is a file in one of `places`; None: in none."""
     for ending in _endings(text):
-        if (folder / ending).is_file():
-            return ending
+        for place in places:
+            if (place / ending).is_file():
+                return place / ending
     return None
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from tymbal.benchmarks.boxes.checks import inspect
 from tymbal.benchmarks.boxes.layout import SLOWED, BoxSet
-from tymbal.benchmarks.boxes.reading import INFOS, read
+from tymbal.benchmarks.boxes.reading import FORMATTED, INFOS, read
 from tymbal.benchmarks.dataset import FOLDS, Origin
 
 FAMILY = "boxes"
@@ -33,9 +33,10 @@ def _set(
     slowed: int = 1,
 ) -> BoxSet:
     """A set that its downloads have called `names`; each may hold the lists itself or in a folder "formatted"."""
-    places = [f"{name}{part}" for part in ("", "/formatted") for name in names]
+    inside = "", f"/{FORMATTED}"
+    places = [f"{name}{part}" for part in inside for name in names]
     if slowed > 1:
-        places += [f"{name}{SLOWED}{part}" for part in ("", "/formatted") for name in names]
+        places += [f"{name}{SLOWED}{part}" for part in inside for name in names]
     listed = ", ".join(INFOS.values())
     return BoxSet(
         name=names[0],
@@ -78,7 +79,15 @@ ANSET = _set(
     "frogs, Brazil; labels keep a letter for the quality of the call (SPHSUR_M)",
     classes=10,
 )
-BV10 = _set(("BV10", "BV"), (5, 5, 5), (6, 2, 2), (4196, 1064, 3764), 0.15, "passerines in flight, New York", slowed=2)
+BV10 = _set(
+    ("BV10", "BV"),
+    (5, 5, 5),
+    (6, 2, 2),
+    (4196, 1064, 3764),
+    0.15,
+    "passerines in flight, New York; the test part is the end of the five recordings that begin the training part",
+    slowed=2,
+)
 HAWB = _set(
     ("HawB", "hawaii"),
     (379, 126, 130),
