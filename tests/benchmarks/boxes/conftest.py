@@ -19,7 +19,7 @@ QUICK = BoxesConfig(
     detector=DetectorConfig(
         layers=("log_mel",),
         network=NetworkConfig(width=12, kernel=3, dilations=(1, 2), dropout=0.0),
-        training=replace(TRAINING, epochs=20, batch_size=2, learning_rate=1e-2, patience=None, monitor="loss"),
+        training=replace(TRAINING, epochs=10, batch_size=2, learning_rate=1e-2, patience=None, monitor="loss"),
         window_frames=100,
     ),
 )
