@@ -26,6 +26,7 @@ VERBS = {  # verb -> the module with the function of that name; loaded when it i
     "encoders": "List encoders, describe or check one, export it to ONNX.",
     "find": "Find what sounds like a few examples, with nothing to train.",
     "fewshot": "Train the in-context network of find, or score its finders on a corpus.",
+    "serve": "Find over HTTP on this machine: a recording and examples in, a Raven table out.",
     "embed": "Run an encoder over a corpus into a feature store.",
     "probe": "Fit and evaluate probes on a feature store.",
     "finetune": "Train an encoder together with a head on labelled events, and test both.",

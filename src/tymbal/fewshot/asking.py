@@ -36,6 +36,7 @@ def ask(
     marked: Path | None = None,
     sounds: Path | None = None,
     label_column: str | None = None,
+    only: Sequence[Path] = (),
 ) -> Asked:
     """Read the examples, find the recordings they speak of, and list the recordings to search.
 
@@ -46,13 +47,14 @@ def ask(
     marked : a table that find wrote, or the folder of them, gone through by someone (see `make_prompts`).
     sounds : where the recordings of the examples lie, if neither among `recordings` nor beside the table.
     labels, shots : see `make_prompts`; label_column: see `read_events`.
+    only : folders and files out of which no recording that a table names may lie, for tables of strangers.
 
     Raises NothingDoneError where nothing is to be searched, DataError where no recording of the examples is found,
     AnnotationError for a table that cannot be read.
     """
     targets = list_targets(recordings)
     faults: list[Fault] = []
-    places = _Places([Path(target.path) for target in targets], examples, sounds)
+    places = _Places([Path(target.path) for target in targets], examples, sounds, only)
     table = read_events(examples, label_column=label_column)
     faults += [fault for fault in table.faults if fault.code not in _TOLD_ELSEWHERE]
     events = places.resolved(table.events, examples, faults)
@@ -124,15 +126,16 @@ def _rows_of(table: Path) -> pl.DataFrame:
 class _Places:
     """Where the recording that a table names lies."""
 
-    def __init__(self, targets: Sequence[Path], table: Path, sounds: Path | None) -> None:
+    def __init__(self, targets: Sequence[Path], table: Path, sounds: Path | None, only: Sequence[Path]) -> None:
         self._targets = [path.as_posix() for path in targets]
         self._beside, self._sounds = table.parent, sounds
+        self._only = [path.resolve() for path in only]
         self._indices: list[RecordingIndex] | None = None
 
     def find(self, name: str, source: Path) -> list[str]:
         """Paths of the recordings that `name` may mean, none where there is none."""
         for direct in (Path(name), source.parent / name):
-            if direct.is_file():
+            if direct.is_file() and self._allowed(direct):
                 return [direct.as_posix()]
         if self._indices is None:
             self._indices = [RecordingIndex(self._targets)]
@@ -143,10 +146,13 @@ class _Places:
                 near = sorted(each for each in self._beside.iterdir() if each.suffix.lower() in AUDIO_EXTENSIONS)
                 self._indices.append(RecordingIndex([each.as_posix() for each in near]))
         for index in self._indices:
-            found = index.find(name)
+            found = [path for path in index.find(name) if self._allowed(Path(path))]
             if found:
                 return found
         return []
+
+    def _allowed(self, path: Path) -> bool:
+        return not self._only or any(path.resolve().is_relative_to(each) for each in self._only)
 
     def resolved(self, events: pl.DataFrame, source: Path, faults: list[Fault]) -> pl.DataFrame:
         """The events with paths in the place of names; rows whose recording is not found are left out and told."""
