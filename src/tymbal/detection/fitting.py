@@ -82,8 +82,8 @@ def fit(
             mend="Give more recordings, or groups that spread the events.",
         )
     network = build_network(layers, config, classes)
-    _prepare(network, examples, events)
-    weights = _class_weights(events, classes, config)
+    prepare(network, examples, events)
+    weights = class_weights(events, classes, config)
     windows = Windows(examples, layers, config, network.outputs)
     untaught = replace(config, mixup=0.0, gain_db=0.0)
     watched = Windows(held, layers, untaught, network.outputs)
@@ -160,9 +160,17 @@ def calibrated_on(
     network: DetectionNetwork, held: Sequence[Example], config: DetectorConfig
 ) -> tuple[Calibration, float]:
     """Calibration on the held-out tracks and its F1 there; only what was listened to counts."""
+    return calibrated_by([(network, each) for each in held], config)
+
+
+def calibrated_by(
+    pairs: Sequence[tuple[DetectionNetwork, Example]], config: DetectorConfig
+) -> tuple[Calibration, float]:
+    """The same where every example has a network of its own, one that was not trained on it."""
     method = get_method(config.method)
     levels = (config.active,) if config.active is not None and method.levels == ACTIVE else method.levels
-    finders = [find_in_track(network, config, each.track, levels) for each in held]
+    held = [example for _, example in pairs]
+    finders = [find_in_track(network, config, example.track, levels) for network, example in pairs]
     references = [each.events for each in held]
     kinds, decoding = len(method.kinds), config.decoding
 
@@ -187,7 +195,7 @@ def heard(finder: Finder, example: Example, level: Level | None) -> Any:
     return Candidates(found.boxes.take(inside), found.kind[inside])
 
 
-def _prepare(network: DetectionNetwork, examples: Sequence[Example], events: Boxes) -> None:
+def prepare(network: DetectionNetwork, examples: Sequence[Example], events: Boxes) -> None:
     """Mean and spread of values and of log durations over the training recordings, into the network's buffers."""
     count = sum(each.track.frames for each in examples)
     mean = sum(each.track.values.sum(axis=0, dtype=np.float64) for each in examples) / count
@@ -201,7 +209,7 @@ def _prepare(network: DetectionNetwork, examples: Sequence[Example], events: Box
     network.typical.copy_(torch.tensor([float(log_duration.mean()), spread]))
 
 
-def _class_weights(events: Boxes, classes: int, config: DetectorConfig) -> Tensor:
+def class_weights(events: Boxes, classes: int, config: DetectorConfig) -> Tensor:
     counts = np.bincount(events.label[events.label != UNKNOWN], minlength=classes).astype(np.float64)
     if not config.losses.class_weights:
         return torch.ones(classes)
