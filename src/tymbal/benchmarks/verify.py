@@ -141,7 +141,7 @@ def _counts(counts: dict[str, int], described: BenchmarkSet) -> list[Departure]:
         text = f"{described.name}: no clip of the table is there"
         found.append(Departure("missing", "folds", text, _place(described)))
     if described.task != "repertoire" and not (counts.get("train") and counts.get(TEST)):
-        mend = "A probe needs both: complete the download."
+        mend = "Training and testing need both: complete the download."
         text = f"{described.name}: {counts.get('train', 0)} training and {counts.get(TEST, 0)} test examples"
         found.append(Departure("missing", "folds", text, mend))
     return found
