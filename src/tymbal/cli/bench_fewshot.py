@@ -33,7 +33,7 @@ class Searched:
     ----------
     finders
         For fasd13 and dcase5: what is compared, with commas between them: template, default, a finder of tymbal
-        find, or several joined by +.
+        find (network:FILE with weights of its own), or several joined by +.
     protocols
         For fasd13 and dcase5: within (examples from the recording itself) and cross (from another one of its set).
     shots
