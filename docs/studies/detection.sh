@@ -1,17 +1,21 @@
 #!/bin/sh
-# Zebra finch song by held-out bird. Prints what docs/studies/detection.md quotes.
-# Usage: TYMBAL_DATA=../shared/data docs/studies/detection.sh WORK [FOLDS [WIDTH [EPOCHS]]]
+# Finch song by held-out bird, and typed within bird. Prints what docs/studies/detection.md quotes.
+# Usage: TYMBAL_DATA=../shared/data docs/studies/detection.sh WORK [FOLDS [TASK...]]   (tasks: birds types)
 # Run it again to go on after a stop.
 set -eu
 WORK=${1:?give a folder for corpora, stores and results}
-FOLDS=${2:-8}
-WIDTH=${3:-64}
-EPOCHS=${4:-8}
-DATA=${TYMBAL_DATA:-../shared/data}/zebra_finch_song
+FOLDS=${2:-4}
+[ $# -ge 2 ] && shift 2 || shift 1
+[ $# -gt 0 ] || set -- birds types
 PYTHON=${PYTHON:-.venv/bin/python}
 export OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 mkdir -p "$WORK"
-"$PYTHON" -m tymbal index "$DATA" --annotations "$DATA/annotations.csv" --metadata "$DATA/recordings.csv" --complete \
-    --split-by individual --split-name bird -o "$WORK/zebra.corpus" --quiet
-"$PYTHON" -m tymbal embed "$WORK/zebra.corpus" --encoder spectral --layers log_mel -o "$WORK/zebra.store" --quiet
-"$PYTHON" docs/studies/detection.py "$WORK/zebra.corpus" "$WORK/zebra.store" "$WORK/zebra.w$WIDTH.e$EPOCHS" "$FOLDS" "$WIDTH" "$EPOCHS"
+for TASK in "$@"; do
+    SET=zebra_finch_song
+    [ "$TASK" = birds ] || SET=bengalese_finch_song
+    DATA=${TYMBAL_DATA:-../shared/data}/$SET
+    "$PYTHON" -m tymbal index "$DATA" --annotations "$DATA/annotations.csv" --metadata "$DATA/recordings.csv" --complete \
+        -o "$WORK/$SET.corpus" --quiet
+    "$PYTHON" docs/studies/detection_frames.py "$WORK/$SET.corpus" "$WORK/$SET.store"
+    "$PYTHON" docs/studies/detection.py "$TASK" "$WORK/$SET.corpus" "$WORK/$SET.store" "$WORK/$TASK" "$FOLDS"
+done

@@ -58,26 +58,34 @@ def parts_of(examples: Sequence[Example], groups: Mapping[str, str], count: int)
 def fit_members(
     parts: Sequence[Sequence[Example]], layers: Sequence[tuple[str, int]], classes: int, config: DetectorConfig
 ) -> list[DetectionNetwork]:
-    """A network for each part, trained on the others for all epochs; in evaluation mode.
+    """A network for each part; see `fit_member`."""
+    return [fit_member(number, parts, layers, classes, config) for number in range(len(parts))]
 
-    The scales of values and durations are those of all examples. Raises DataError where a part leaves no event.
+
+def fit_member(
+    number: int,
+    parts: Sequence[Sequence[Example]],
+    layers: Sequence[tuple[str, int]],
+    classes: int,
+    config: DetectorConfig,
+) -> DetectionNetwork:
+    """The network that never saw part `number`, trained for all epochs; in evaluation mode.
+
+    The scales of values and durations are those of all examples. Raises DataError where the part leaves no event.
     """
     everything = [each for part in parts for each in part]
+    seen = [each for other, part in enumerate(parts) if other != number for each in part]
+    if not any(len(each.events) for each in seen):
+        raise DataError("no event to train on", where=f"member {number + 1}", mend="Give more recordings.")
     events = Boxes.join([each.in_frames() for each in everything])
     weights = class_weights(events, classes, config)
-    training = replace(config.training, monitor="loss", direction="min")
-    found = []
-    for number in range(len(parts)):
-        seen = [each for other, part in enumerate(parts) if other != number for each in part]
-        if not any(len(each.events) for each in seen):
-            raise DataError("no event to train on", where=f"member {number + 1}", mend="Give more recordings.")
-        own = replace(config, training=replace(training, seed=config.training.seed + _SEEDS_APART * number))
-        network = build_network(layers, own, classes)
-        prepare(network, everything, events)
+    seed = config.training.seed + _SEEDS_APART * number
+    own = replace(config, training=replace(config.training, seed=seed, monitor="loss", direction="min"))
+    network = build_network(layers, own, classes)
+    prepare(network, everything, events)
 
-        def loss(module: nn.Module, batch: Batch) -> Tensor:
-            return total_loss(module, batch, config, weights)  # type: ignore[arg-type]
+    def loss(module: nn.Module, batch: Batch) -> Tensor:
+        return total_loss(module, batch, config, weights)  # type: ignore[arg-type]
 
-        train(network, Windows(seen, layers, own, network.outputs), loss, own.training)
-        found.append(network.eval())
-    return found
+    train(network, Windows(seen, layers, own, network.outputs), loss, own.training)
+    return network.eval()

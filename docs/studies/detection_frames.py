@@ -1,0 +1,16 @@
+"""Frames for docs/studies/detection.py: log-mel of 64 bands, windows of 16 ms every 5 ms, all recordings at 32 kHz.
+
+Called by docs/studies/detection.sh with CORPUS STORE.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from tymbal.corpus import Corpus
+from tymbal.encoders.spectral import SpectralConfig, SpectralEncoder
+from tymbal.features import embed
+
+if __name__ == "__main__":
+    encoder = SpectralEncoder(SpectralConfig(window_s=0.016, hop_s=0.005, sample_rate=32_000))
+    embed(Corpus.open(sys.argv[1]), encoder, sys.argv[2], layers=["log_mel"], workers=1)
