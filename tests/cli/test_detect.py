@@ -40,3 +40,7 @@ def test_train_run_and_eval(bursts: Bursts, tmp_path: Path, capsys: pytest.Captu
     assert "f1@0.5" in found["estimates"]
     assert found["oracle"]["f1@0.8"]["value"] == 1.0
     assert (tmp_path / "scores" / "scores.json").is_file()
+    page = (tmp_path / "scores" / "report.html").read_text()
+    assert "by bursts.detector" in page
+    assert "Missed" in page
+    assert "Precision against recall" in page

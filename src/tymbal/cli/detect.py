@@ -97,6 +97,7 @@ def detect(
     training: Annotated[Training, Parameter(name="*")] = Training(),
     threshold: float | None = None,
     channels: Literal["mix", "each"] = "mix",
+    report: bool = True,
     workers: Workers = None,
     quiet: Quiet = False,
     json: Json = False,
@@ -121,6 +122,8 @@ def detect(
     channels
         Run detects, and eval judges, in the mix of all channels, or in each by itself; a detector trained in stereo
         hears all at once, and says of every event whose channel it is.
+    report
+        With -o, eval also draws report.html there: misses and false alarms first (needs matplotlib).
     """
     if action != "train" and recordings is None:
         what = "the recordings" if action == "run" else "a corpus"
@@ -134,7 +137,17 @@ def detect(
     if action == "run":
         assert out is not None
         return _run(source, recordings, out, threshold, channels, workers, quiet, json)
-    return _eval(source, recordings, out, training, threshold, channels, quiet, json)
+    scores, page = _eval(source, recordings, training, threshold, channels), None
+    if out is not None:
+        scores.save(out)
+        page = _draw(out, quiet) if report else None
+    if json:
+        _tell_machines(source, scores)
+    elif not quiet:
+        _tell_scores(scores)
+        if out is not None:
+            say(f"all of it: {out}" + (f"; report: {page}" if page is not None else ""))
+    return EXIT_OK
 
 
 def _config(training: Training) -> DetectorConfig:
@@ -258,32 +271,28 @@ def _run(
     failures = found.failures.select("item", "message").rows()
     if json:
         counts = {"recordings": found.recordings, "resumed": found.resumed, "events": found.events.height}
-        say_json({"out": str(out), **counts, "failures": found.failures.to_dicts()})
+        say_json({"out": str(out), **counts, "failures": found.failures.to_dicts(), "faults": found.faults.to_dicts()})
     else:
         if not quiet:
             say(f"{count(found.events.height, 'event')} in {count(found.recordings, 'recording')}, in {out}")
             rows = found.events.group_by("label").len().sort("label").rows()
             say_table(["label", "events"], rows)
+            odd = found.faults["item"].n_unique()
+            if odd:
+                say(f"note: {count(odd, 'recording')} read with something odd about them: {out / 'faults.csv'}")
         say_failures(failures, kept_in=out / "failures.csv")
     return EXIT_SOME_FAILED if failures else EXIT_OK
 
 
 def _eval(
-    source: Path,
-    recordings: Path,
-    out: Path | None,
-    training: Training,
-    threshold: float | None,
-    channels: Literal["mix", "each"],
-    quiet: bool,
-    json: bool,
-) -> int:
+    source: Path, recordings: Path, training: Training, threshold: float | None, channels: Literal["mix", "each"]
+) -> DetectionScores:
     from tymbal.corpus import Corpus
     from tymbal.detection import Detector, evaluate
 
     detector, corpus = Detector.load(source), Corpus.open(recordings)
     chosen, _ = _folds(corpus, training, tested=True)
-    scores = evaluate(
+    return evaluate(
         detector,
         _encoder(detector),
         corpus,
@@ -292,21 +301,30 @@ def _eval(
         by=training.unit,
         threshold=threshold,
         channels=channels,
+        provenance={"detector": source.name},
     )
-    if out is not None:
-        scores.save(out)
-    if json:
-        sides = {"estimates": scores.estimates, "oracle": scores.oracle}
-        told = {
-            side: {name: None if each is None else asdict(each) for name, each in found.items()}
-            for side, found in sides.items()
-        }
-        say_json({"detector": str(source), "threshold": scores.settings.threshold, **told, "notes": list(scores.notes)})
-    elif not quiet:
-        _tell_scores(scores)
-        if out is not None:
-            say(f"all of it: {out}")
-    return EXIT_OK
+
+
+def _draw(out: Path, quiet: bool) -> Path | None:
+    """The page of the scores in a folder; without matplotlib the tables are all the same."""
+    from tymbal.errors import MissingExtraError
+    from tymbal.report import write_report
+
+    try:
+        return write_report(out, out / "report.html").path
+    except MissingExtraError as error:
+        if not quiet:
+            say(f"note: no report.html: {error}")
+        return None
+
+
+def _tell_machines(source: Path, scores: DetectionScores) -> None:
+    sides = {"estimates": scores.estimates, "oracle": scores.oracle}
+    told = {
+        side: {name: None if each is None else asdict(each) for name, each in found.items()}
+        for side, found in sides.items()
+    }
+    say_json({"detector": str(source), "threshold": scores.settings.threshold, **told, "notes": list(scores.notes)})
 
 
 def _tell_scores(scores: DetectionScores) -> None:

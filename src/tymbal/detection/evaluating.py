@@ -38,6 +38,7 @@ def evaluate(
     threshold: float | None = None,
     channels: Channels = "mix",
     metrics: Sequence[str] | None = None,
+    provenance: Mapping[str, str] | None = None,
     seed: int = 0,
 ) -> DetectionScores:
     """Detect in the recordings of a corpus and judge what was found; candidates below the threshold are ranked too.
@@ -50,6 +51,7 @@ def evaluate(
     threshold : other than the detector's.
     channels : recordings of several channels are detected in, and judged, as one "mix", or "each" channel by itself, as
         detectors trained in stereo always are; an event without a channel then counts in the first.
+    provenance : what else the scores are to remember, as the name of the detector's file.
 
     Boxes with bounds in frequency are judged as areas where every event of the corpus has bounds, else in time.
     The `oracle` of the result is the truth through the detector's targets, decoder and fusion.
@@ -88,6 +90,7 @@ def evaluate(
         settings=settings,
         metrics=metrics,
         oracle=make_events(pl.concat(ceilings)),
+        provenance={"method": detector.config.method, "encoder": encoder.name, **(provenance or {})},
         seed=seed,
     )
 

@@ -80,10 +80,12 @@ class Sounded:
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a run found: an Events table, the recordings that failed (item, error, message), and how many were done."""
+    """What a run found: an Events table, the recordings that failed (item, error, message), what was odd about others
+    that were worked all the same (item, code, message), and how many were done."""
 
     events: pl.DataFrame
     failures: pl.DataFrame
+    faults: pl.DataFrame
     recordings: int
     resumed: int
     audio_s: float
@@ -223,9 +225,9 @@ def run_detector(
 ) -> RunResult:
     """Detect in every recording of a folder (or in one file), and write the tables into the folder `out`.
 
-    `out` gets detections.parquet, detections.csv, failures.csv, and for every recording raven/RECORDING.selections.txt,
-    empty where nothing was found. Run it again after a stop: recordings that are done are not decoded again, failed
-    ones are tried again.
+    `out` gets detections.parquet, detections.csv, failures.csv (recordings that could not be worked), faults.csv (what
+    was odd about others), and for every recording raven/RECORDING.selections.txt, empty where nothing was found. Run it
+    again after a stop: recordings that are done are not decoded again, failed ones are tried again.
 
     Parameters
     ----------
@@ -273,6 +275,8 @@ def _run(
             if outcome.worked is not None:
                 found = outcome.worked.value
                 _write_raven(_raven(folder, shard), found)
+                faults = [[outcome.item, fault.code, fault.message] for fault in outcome.worked.faults]
+                write_json(_part(folder, shard).with_suffix(".json"), faults)
                 write_table(_part(folder, shard), found.events)  # last: it says that the recording is done
 
     threads = torch.get_num_threads()
@@ -281,7 +285,7 @@ def _run(
             plan,
             work,
             save,
-            is_done=lambda shard: _part(folder, shard).is_file() and _raven(folder, shard).is_file(),
+            is_done=lambda shard: _is_done(folder, shard),
             executor=executor,
             progress=progress,
         )
@@ -291,8 +295,8 @@ def _run(
     failed = pl.DataFrame(failures, schema=schema, orient="row").sort("item")
     if failed.height == len(items):
         raise NothingDoneError(f"no recording could be worked: {failed['message'][0]}", where=folder)
-    events = _tables(folder, [shard for shard in plan.shards if _part(folder, shard).is_file()], failed)
-    return RunResult(events, failed, len(items) - failed.height, report.resumed, report.audio_s)
+    events, faults = _tables(folder, [shard for shard in plan.shards if _part(folder, shard).is_file()], failed)
+    return RunResult(events, failed, faults, len(items) - failed.height, report.resumed, report.audio_s)
 
 
 def _items(recordings: Path) -> list[Item]:
@@ -331,6 +335,11 @@ def _part(folder: Path, shard: Shard[Any]) -> Path:
     return folder / PARTS / f"{shard.key}.parquet"
 
 
+def _is_done(folder: Path, shard: Shard[Any]) -> bool:
+    part = _part(folder, shard)
+    return part.is_file() and part.with_suffix(".json").is_file() and _raven(folder, shard).is_file()
+
+
 def _raven(folder: Path, shard: Shard[Any]) -> Path:
     return folder / RAVEN / table_of_recording(shard.items[0].name)
 
@@ -341,10 +350,13 @@ def _write_raven(path: Path, found: Sounded) -> None:
     write_events(found.events.with_columns(bounds), path, format="raven")
 
 
-def _tables(folder: Path, shards: list[Shard[Any]], failed: pl.DataFrame) -> pl.DataFrame:
-    """The tables of all recordings, out of the parts."""
+def _tables(folder: Path, shards: list[Shard[Any]], failed: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The tables of all recordings, out of the parts: events, and what was odd."""
     events = make_events(pl.concat([read_table(_part(folder, shard)) for shard in shards]))
     write_table(folder / f"{TABLE}.parquet", events)
     write_through(folder / f"{TABLE}.csv", lambda file: events.write_csv(file))
     write_through(folder / "failures.csv", lambda file: failed.write_csv(file))
-    return events
+    told = [row for shard in shards for row in json.loads(_part(folder, shard).with_suffix(".json").read_text("utf-8"))]
+    faults = pl.DataFrame(told, schema={"item": pl.String, "code": pl.String, "message": pl.String}, orient="row")
+    write_through(folder / "faults.csv", lambda file: faults.write_csv(file))
+    return events, faults
