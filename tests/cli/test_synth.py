@@ -98,3 +98,31 @@ def test_a_plan_is_made_of_nothing_and_its_name_can_be_pasted(
     assert main(["synth", "plan", str(tmp_path / "my plan.toml"), "-o", str(tmp_path / "b.toml")]) == 2
     assert "takes no source" in capsys.readouterr().err
     assert not (tmp_path / "b.toml").exists()
+
+
+def test_mixtures_of_whole_recordings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rate, rows, birds = 8000, ["recording,onset_s,offset_s,label"], ["recording,bird"]
+    (tmp_path / "s").mkdir()
+    for bird in "ab":
+        sound = 1e-3 * np.random.default_rng(0).standard_normal(rate)
+        for at in (0.2, 0.6):
+            sound[int(at * rate) : int((at + 0.1) * rate)] *= 200
+            rows.append(f"{bird}.wav,{at},{at + 0.1},song")
+        soundfile.write(tmp_path / "s" / f"{bird}.wav", sound, rate)
+        birds.append(f"{bird}.wav,{bird}")
+    (tmp_path / "e.csv").write_text("\n".join(rows))
+    (tmp_path / "m.csv").write_text("\n".join(birds))
+    index = ["index", tmp_path / "s", "--annotations", tmp_path / "e.csv", "--metadata", tmp_path / "m.csv"]
+    assert main([str(each) for each in (*index, "--complete", "-o", tmp_path / "c", "--quiet")]) == 0
+    asked = ["mixtures", tmp_path / "c", "--by", "bird", "--overlap", "0,0.5", "--snr", "6", "--per-level", 1]
+    assert run(*asked, "-o", tmp_path / "ds") == 3
+    assert (
+        "2 of 2 recordings have no licence that allows publishing mixtures: a.wav and b.wav" in capsys.readouterr().err
+    )
+    assert run(*asked, "--licence", "CC0", "--workers", 1, "-o", tmp_path / "ds") == 0
+    said = capsys.readouterr()
+    assert "2 mixtures in" in said.err
+    assert run(*asked, "--licence", "CC0", "--workers", 1, "-o", tmp_path / "ds", "--json") == 0
+    levels = json.loads(capsys.readouterr().out)["levels"]
+    assert [(each["overlap_asked"], each["overlap_reached"]) for each in levels] == [(0.0, 0.0), (0.5, 0.5)]
+    assert Corpus.open(tmp_path / "ds").recordings["licence"].to_list() == ["CC0", "CC0"]

@@ -175,7 +175,7 @@ CALLS = {
     "synth cuts -o OUT": (USAGE, "synth cuts needs recordings. Say: tymbal synth cuts RECORDINGS -o OUT"),
     "synth scenes nowhere.toml -o OUT": (USAGE, "nowhere.toml: no such file"),
     "synth cuts nowhere -o OUT": (INPUT, "nowhere: there is no such folder"),
-    "synth mixtures -o OUT": (USAGE, "synth mixtures needs a corpus. Say: tymbal synth mixtures CORPUS -o OUT"),
+    "synth mixtures -o OUT": (USAGE, "synth mixtures needs a corpus. Say: tymbal synth mixtures "),
     "synth mixtures nowhere -o OUT": (INPUT, "nowhere: no corpus.toml here"),
     "synth mixtures CORPUS -o OUT --by nope": (USAGE, "--by: no column 'nope' among the recordings"),
     "synth mixtures CORPUS -o OUT --overlap x": (USAGE, "--overlap is 'x' (allowed: numbers with commas"),

@@ -22,7 +22,7 @@ class Rights:
         Such as CC-BY-4.0.
     author
         Who made them.
-    source
+    source_url
         Where they come from.
     allow_unlicensed
         Pack although recordings without a licence are among them: for yourself, not to publish.
@@ -30,8 +30,11 @@ class Rights:
 
     licence: Annotated[str | None, Parameter(name=["--licence", "--license"])] = None
     author: str | None = None
-    source: str | None = None
+    source_url: str | None = None
     allow_unlicensed: Annotated[bool, Parameter(negative="")] = False
+
+
+NO_RIGHTS = Rights()
 
 
 def corpus(
@@ -40,7 +43,7 @@ def corpus(
     *,
     out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None,
     audio: Literal["copy", "flac"] = "copy",
-    rights: Annotated[Rights, Parameter(name="*")] = Rights(),
+    rights: Annotated[Rights, Parameter(name="*")] = NO_RIGHTS,
     title: str | None = None,
     root: Path | None = None,
     audit: bool = True,
@@ -81,7 +84,7 @@ def corpus(
         Corpus.open(corpus, root=root),
         out,
         audio=audio,
-        terms=Terms(rights.licence, rights.author, rights.source),
+        terms=Terms(rights.licence, rights.author, rights.source_url),
         allow_unlicensed=rights.allow_unlicensed,
         title=title,
         audited=audit,

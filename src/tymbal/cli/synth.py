@@ -9,7 +9,19 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from tymbal.cli.common import EXIT_OK, EXIT_SOME_FAILED, Json, Quiet, Workers, say, say_failures, say_json
+from tymbal.cli.common import (
+    EXIT_OK,
+    EXIT_SOME_FAILED,
+    Json,
+    Quiet,
+    Workers,
+    count,
+    say,
+    say_failures,
+    say_json,
+    say_table,
+)
+from tymbal.cli.corpus import NO_RIGHTS, Rights
 from tymbal.errors import UsageError
 
 if TYPE_CHECKING:
@@ -44,8 +56,36 @@ class Cuts:
     background: float = 60.0
 
 
+@dataclass(frozen=True)
+class Mixing:
+    """How `synth mixtures` mixes whole recordings of two individuals each.
+
+    Parameters
+    ----------
+    overlap
+        Ratios, with commas: pairs of events that share time, per event.
+    snr
+        By how many decibels one individual is louder than the other, with commas.
+    by
+        The column that tells individuals apart.
+    split
+        A split of the corpus that no mixture crosses; the mixtures get it too.
+    recordings
+        Whole recordings in a mixture, of the two individuals by turns; more reach higher ratios.
+    per_level
+        Sets of recordings for each fold; each is mixed at every ratio and SNR.
+    """
+
+    overlap: str = "0,0.2,0.4,0.6,0.8,1"
+    snr: str = "0,10"
+    by: str = "individual"
+    split: str | None = None
+    recordings: int = 2
+    per_level: int = 8
+
+
 def synth(
-    action: Literal["plan", "scenes", "draw", "cuts"],
+    action: Literal["plan", "scenes", "draw", "cuts", "mixtures"],
     source: Path | None = None,
     *,
     out: Out,
@@ -53,6 +93,8 @@ def synth(
     scenes: int | None = None,
     seed: int | None = None,
     cuts: Annotated[Cuts, Parameter(name="*")] = Cuts(),
+    mixing: Annotated[Mixing, Parameter(name="*")] = Mixing(),
+    rights: Annotated[Rights, Parameter(name="*")] = NO_RIGHTS,
     workers: Workers = None,
     quiet: Quiet = False,
     json: Json = False,
@@ -63,11 +105,12 @@ def synth(
     ----------
     action
         Plan writes a plan with every distribution; scenes writes the corpus of a plan; draw draws its first scenes;
-        cuts makes a bank of a folder or corpus of recordings.
+        cuts makes a bank of a folder or corpus of recordings; mixtures lays whole recordings of a corpus over each
+        other and packs them as a dataset.
     source
-        The plan (TOML) for scenes and draw, the recordings for cuts.
+        The plan (TOML) for scenes and draw, the recordings for cuts, a corpus for mixtures.
     out
-        The plan's file, the corpus' folder, the picture (PNG) or the bank's folder.
+        The plan's file, the corpus' folder, the picture (PNG), the bank's or the dataset's folder.
     kind
         For plan: new classes in every scene, a prompt with its query, or a vocabulary for detection.
     scenes
@@ -80,10 +123,13 @@ def synth(
             raise UsageError("synth plan takes no source", where=source, mend="Say: tymbal synth plan -o PLAN.toml")
         return _plan(out, kind, scenes, seed, quiet)
     if source is None:
-        what, shown = ("recordings", "RECORDINGS") if action == "cuts" else ("a plan", "PLAN.toml")
+        known = {"cuts": ("recordings", "RECORDINGS"), "mixtures": ("a corpus", "CORPUS")}
+        what, shown = known.get(action, ("a plan", "PLAN.toml"))
         raise UsageError(f"synth {action} needs {what}", mend=f"Say: tymbal synth {action} {shown} -o OUT")
     if action == "cuts":
         return _cuts(source, out, cuts, workers, quiet, json)
+    if action == "mixtures":
+        return _mixtures(source, out, mixing, rights, seed or 0, workers, quiet, json)
     plan = _loaded(source, scenes, seed)
     if action == "draw":
         return _draw(plan, out, 10 if scenes is None else scenes, quiet)
@@ -131,7 +177,8 @@ def _scenes(plan: ScenePlan, out: Path, workers: int | None, quiet: bool, json: 
     elif not quiet:
         minutes = float(recordings["duration_s"].sum()) / 60
         counted = ", ".join(f"{number} {name}" for name, number in truth.items())
-        say(f"{recordings.height} recordings, {minutes:.1f} minutes, {events.height} events ({counted}), in {out}")
+        sizes = count(recordings.height, "recording"), f"{minutes:.1f} minutes", count(events.height, "event")
+        say(f"{', '.join(sizes)} ({counted}), in {out}")
     return _end(failures, json)
 
 
@@ -144,7 +191,7 @@ def _draw(plan: ScenePlan, out: Path, scenes: int, quiet: bool) -> int:
     drawn = [part for index in range(min(scenes, plan.scenes)) for part in generator.parts(index)]
     write_bytes(out, draw_scenes(drawn))
     if not quiet:
-        say(f"drew {len(drawn)} recordings into {out}")
+        say(f"drew {count(len(drawn), 'recording')} into {out}")
     return EXIT_OK
 
 
@@ -165,6 +212,49 @@ def _cuts(source: Path, out: Path, cuts: Cuts, workers: int | None, quiet: bool,
         say(f"{bank.calls.height} calls, {seconds:.0f} s of background, in {out}")
         say(f"clusters: {grouped or 'too few calls for any'}")
     return _end(failures, json)
+
+
+def _mixtures(
+    source: Path, out: Path, mixing: Mixing, rights: Rights, seed: int, workers: int | None, quiet: bool, json: bool
+) -> int:
+    from tymbal.corpus import Corpus
+    from tymbal.corpus.packing import Terms
+    from tymbal.jobs import make_progress
+    from tymbal.synthesis.mixtures import MixturePlan, make_mixtures
+
+    overlap, snr_db = _numbers(mixing.overlap, "overlap"), _numbers(mixing.snr, "snr_db")
+    plan = MixturePlan(overlap, snr_db, mixing.by, mixing.split, mixing.recordings, mixing.per_level, seed)
+    made = make_mixtures(
+        Corpus.open(source),
+        out,
+        plan,
+        terms=Terms(rights.licence, rights.author, rights.source_url),
+        allow_unlicensed=rights.allow_unlicensed,
+        workers=workers,
+        progress=make_progress(quiet=quiet),
+    )
+    if json:
+        told = {"dataset": str(out), "levels": made.levels.to_dicts(), "left_out": made.left_out}
+        say_json({**told, "digest": made.corpus.digest, "unlicensed": made.unlicensed, "failures": made.failures})
+    elif not quiet:
+        header = ["overlap asked", "reached", "SNR (dB)", "mixtures", "events", "minutes"]
+        columns = ("overlap_asked", "overlap_reached", "snr_db", "mixtures", "events", "seconds")
+        rows = made.levels.select(columns).iter_rows()
+        say_table(header, [(f"{a:g}", f"{b:.3f}", f"{c:g}", d, e, f"{f / 60:.1f}") for a, b, c, d, e, f in rows])
+        if made.left_out:
+            say(f"left out: {made.left_out} recordings without an event, an individual or complete coverage")
+        say(f"{made.corpus.recordings.height} mixtures in {out}; how they were made: {out / 'DATASHEET.md'}")
+    return _end(made.failures, json)
+
+
+def _numbers(text: str, name: str) -> tuple[float, ...]:
+    """Numbers with commas between them. Raises UsageError where one is none."""
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        raise UsageError(
+            f"{name} is {text!r}", parameter=name, allowed="numbers with commas, such as 0,0.5,1"
+        ) from error
 
 
 def _end(failures: tuple[Failure, ...], json: bool) -> int:

@@ -28,6 +28,8 @@ class Purpose(IntEnum):
     ANNOTATOR = 10
     ROOMS = 11
     SHIFT = 12
+    DRAWS = 13  # of recordings to mix; its index counts folds
+    OFFSETS = 14  # of mixed recordings; its index counts draws, its part ratios
 
 
 def stream(seed: int, index: int, purpose: Purpose, part: int = 0) -> Generator:

@@ -64,6 +64,7 @@ def pack(
     title: str | None = None,
     audited: bool = True,
     about: str | None = None,
+    extra: Mapping[str, str] | None = None,
     workers: int | None = 1,
     progress: Progress | None = None,
 ) -> Packed:
@@ -82,6 +83,7 @@ def pack(
     title : of the datasheet; by default the folder's name.
     audited : quote the findings of the audit, which listens to every recording once.
     about : a paragraph for the datasheet on how the data came to be.
+    extra : more text files of the dataset, by name.
 
     A recording that is gone or not what was indexed is a failure; its events are left out. Raises DataError where
     licences are missing, UsageError where `out` holds other things, NothingDoneError where nothing could be packed.
@@ -90,7 +92,15 @@ def pack(
     if audio not in get_args(Audio):
         raise UsageError(f"audio is {audio!r}", parameter="audio", allowed=", ".join(get_args(Audio)))
     bare = _check_licences(corpus, terms, allow_unlicensed)
-    settings = {"format": FORMAT, "audio": audio, "terms": terms, "title": title, "about": about, "audited": audited}
+    settings = {
+        "format": FORMAT,
+        "audio": audio,
+        "terms": terms,
+        "title": title,
+        "about": about,
+        "audited": audited,
+        "extra": dict(extra or {}),
+    }
     identity = digest({"corpus": corpus.digest, "splits": corpus.splits.write_ndjson(), **settings})
     if (done := _finished(target, identity)) is not None:
         return replace(done, unlicensed=tuple(bare))
@@ -112,6 +122,8 @@ def pack(
             )
         findings = _audit(corpus, workers, progress) if audited else None
         packed = _tables(corpus, made.table)
+        for name, text in (extra or {}).items():
+            write_text(target / name, text)
         _write(
             target, corpus, packed, made.table, made.failures, terms, findings, title or target.resolve().name, about
         )

@@ -20,15 +20,12 @@ def write_open_tables(
     """recordings.csv, metadata.csv, events.csv, coverage.csv, splits.csv and LICENSES.csv; blank cells are null.
 
     `sums` are SHA-256 by recording; `before` goes before a recording's name to find its file. metadata.csv is
-    what loaders of folders of sound look for: file_name relative to it, and the fold in every split as fold_SCHEME.
+    what loaders of folders of sound look for: file_name relative to it; and the fold in every split as fold_SCHEME.
     """
     recordings = tables["recordings"].drop(*LOCAL)
     hashed = recordings.with_columns(pl.col("recording").replace_strict(sums, default=None).alias("sha256"))
     _write(folder / "recordings.csv", hashed)
-    files = hashed.select(
-        (before + pl.col("recording")).alias("file_name"),
-        *[name for name in hashed.columns if name != "recording"],
-    )
+    files = hashed.select((before + pl.col("recording")).alias("file_name"), *hashed.columns)
     files = files.drop("faults", "content_hash").with_columns(licences["licence"].alias("licence"))
     whole = tables["splits"].filter(pl.col("event_id").is_null())
     for scheme in whole["scheme"].unique().sort():
