@@ -14,7 +14,7 @@ from tests.benchmarks.boxes import replicas
 from tests.benchmarks.boxes.replicas import Written
 
 from tymbal.benchmarks import verify
-from tymbal.benchmarks.boxes.layout import BoxContents, read_clock
+from tymbal.benchmarks.boxes.layout import BoxContents
 from tymbal.benchmarks.dataset import TEST, TRAIN, VALIDATION
 
 
@@ -117,15 +117,6 @@ def test_a_leaked_recording_is_judged_and_never_trained_on(tmp_path: Path) -> No
     assert folds["audio/test0.wav"] == TEST
 
 
-def test_a_label_besides_the_published_classes_is_dropped_and_named(tmp_path: Path) -> None:
-    written = replicas.make(tmp_path, "Pow")
-    table = written.table(TEST)
-    table.write_text(table.read_text().replace("\tEATO\n", "\tCROW\n", 1))
-    found = codes(tmp_path, written)
-    assert "CROW (1)" in found["dropped_label"]
-    assert "events" in found
-
-
 def test_without_validation_there_is_nothing_to_choose_by(tmp_path: Path) -> None:
     written = replicas.make(tmp_path, "OZF")
     for number in range(2):
@@ -143,10 +134,3 @@ def test_slowed_copies_are_known_by_their_lengths(tmp_path: Path) -> None:
     assert found.official
     plain = replace(written.described, slowed=1)  # a set that nobody slows
     assert {each.code for each in verify(tmp_path, plain).departures} == {"length", "hours"}
-
-
-def test_the_folder_tells_only_what_lengths_do_not() -> None:
-    assert (read_clock(1.02, 0.97, 6, True).audio, read_clock(5.8, 6.3, 6, False).tables) == (1, 6)
-    odd = read_clock(0.04, 0.04, 6, True)
-    assert (odd.audio, odd.tables) == (6, 6)
-    assert read_clock(float("nan"), 1.0, 2, False).audio == 1

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.benchmarks.boxes import replicas
 
-from tymbal.benchmarks import benchmark_sets, verify
+from tymbal.benchmarks import verify
 from tymbal.benchmarks.boxes.layout import BoxContents, BoxSet
 from tymbal.benchmarks.boxes.reading import locate
 from tymbal.benchmarks.dataset import FOLDS
@@ -63,24 +63,6 @@ def test_a_recording_without_events_stays(tmp_path: Path) -> None:
     assert here.events["recording"].n_unique() == 6
 
 
-def test_a_mapping_beside_the_lists_is_followed(tmp_path: Path) -> None:
-    written = replicas.make(tmp_path, "Pow")
-    config = written.folder / "project_config.yaml"
-    config.write_text(
-        "data_dir: /somewhere\nlabel_mapping:\n  NOCA: bird\n  'BCCH': bird\n  EATO: Unsure\n"
-        "label_set:\n- bird\ntrain_info_fp: a/train_info.csv\nunknown_label: Unsure\n"
-    )
-    here = contents(tmp_path, written.described)
-    assert here.labels == ("bird",)
-    assert set(here.events["label"]) == {"bird", "Unknown"}
-    (dropped,) = [fault.message for fault in here.faults if fault.code == "dropped_label"]
-    assert "BTNW" in dropped
-    assert "Unknown" not in dropped
-    config.write_text("label_set: []\nlabel_mapping:\n  NOCA: nobody\n")
-    (broken,) = verify(tmp_path, written.described).departures
-    assert (broken.severity, "label_mapping leads to 'nobody'" in broken.message) == ("missing", True)
-
-
 @pytest.mark.parametrize(
     "text", ["audio/a b.wav", "datasets/X/audio/a b.wav", "D:\\x\\audio\\a b.wav", "/abs/audio/a b.wav", "a b.wav"]
 )
@@ -114,14 +96,3 @@ def test_a_recording_without_a_table_is_left_out_and_named(tmp_path: Path) -> No
     here = contents(tmp_path, written.described)
     assert [fault.message for fault in here.faults] == ["train_info.csv, row 3: no table is named"]
     assert here.files.height == 7
-
-
-def test_the_eight_sets_are_known_by_every_name_of_theirs() -> None:
-    sets = benchmark_sets("boxes")
-    assert tuple(each.name for each in sets) == replicas.NAMES
-    slowed = {each.name: each.slowed for each in sets if isinstance(each, BoxSet) and each.slowed > 1}
-    assert slowed == {"BV10": 2, "Katy": 6, "OZF": 2}
-    for each in sets:
-        assert isinstance(each, BoxSet)
-        assert set(each.events) == set(each.hours) == set(each.files_by_fold) == set(FOLDS)
-        assert ("slowed" in each.slowed_first().folder) == (each.slowed > 1)

@@ -9,7 +9,6 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-import polars as pl
 import pytest
 from tests.benchmarks.boxes import replicas
 from tests.benchmarks.boxes.conftest import QUICK, Ran
@@ -19,7 +18,6 @@ from tymbal.cli.main import main
 from tymbal.detection import Detector
 from tymbal.encoders import create_encoder
 from tymbal.errors import TymbalError, UsageError
-from tymbal.evaluation.detection import DetectionScores
 
 KEPT = ("results.md", "results.json", "results.parquet", "OZF/result.json", "OZF/scores/scores.json")
 
@@ -79,19 +77,6 @@ def test_running_again_changes_no_byte_trains_nothing_and_reads_nothing(
     )
     assert {name: (boxes_run.out / name).read_bytes() for name in KEPT} == before
     assert (boxes_run.out / "OZF/test_reads.jsonl").read_bytes() == reads
-
-
-def test_the_page_has_every_set_with_its_ceiling_and_what_is_not_known(boxes_run: Ran) -> None:
-    page = (boxes_run.out / "results.md").read_text()
-    assert "| OZF * |" in page
-    assert "| Katy: ceiling |" in page
-    assert "could not be reached" in page
-    assert "4/2/2 recordings (train/validation/test), 46/6/13 were published" in page
-    assert "recordings are slowed 6 times" in page
-    rows = pl.read_parquet(boxes_run.out / "results.parquet")
-    ours = rows.filter((pl.col("whose") == "ours") & (pl.col("metric") == "voxaboxen_macro_f1@0.5"))
-    assert set(ours["set"]) == {"OZF", "Katy"}
-    assert DetectionScores.load(boxes_run.out / "OZF/scores").labels == ("call",)
 
 
 def test_events_of_unknown_class_and_classes_from_the_command_line(
