@@ -43,6 +43,8 @@ class DetectorConfig:
     mixup : share of windows that another window is added to, with its events. Layers that are logarithms of power
         (`log_mel`) add as powers, others as means.
     gain_db : windows of such layers are made louder or softer by up to this.
+    members : networks whose outputs are averaged, each trained for all epochs with another part of the groups held
+        out, so that all groups teach and all calibrate; 1: one network, stopped and calibrated on a share held out.
     validation_fraction : share of the training recordings' groups held out for stopping, calibration and threshold.
     join_iou : forward and reverse boxes above this IoU can be one event.
     active : probability from which "segments" and "gated" count a frame as sounding; None: fitted on validation.
@@ -62,6 +64,7 @@ class DetectorConfig:
     window_frames: int = 400
     mixup: float = 0.0
     gain_db: float = 0.0
+    members: int = 1
     validation_fraction: float = 0.2
     join_iou: float = 0.5
     active: float | None = None
@@ -84,6 +87,7 @@ class DetectorConfig:
         yield "window_frames", self.window_frames >= 8, "8 or more"
         yield "mixup", 0 <= self.mixup <= 1, "0 to 1"
         yield "gain_db", 0 <= self.gain_db <= 60, "0 to 60"
+        yield "members", 1 <= self.members <= 16, "1 to 16"
         yield "validation_fraction", 0 < self.validation_fraction < 1, "between 0 and 1"
         yield "join_iou", 0 <= self.join_iou < 1, "0 to below 1"
         yield "active", self.active is None or 0 < self.active < 1, "between 0 and 1, or none"

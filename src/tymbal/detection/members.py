@@ -9,19 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from tymbal.detection.boxes import Boxes
 from tymbal.detection.config import DetectorConfig
-from tymbal.detection.fitting import build_network, class_weights, prepare, total_loss
+from tymbal.detection.fitting import Fitted, build_network, calibrated_by, class_weights, prepare, total_loss
 from tymbal.detection.network import DetectionNetwork
 from tymbal.detection.windows import Batch, Example, Windows
 from tymbal.errors import DataError
+from tymbal.jobs import Progress
 from tymbal.training import train
 
 _SEEDS_APART = 1000  # between the members of one seed
+_PREFIX = "members."
 
 
 class Ensemble(DetectionNetwork):
@@ -55,6 +58,59 @@ def parts_of(examples: Sequence[Example], groups: Mapping[str, str], count: int)
     return [[each for name in part for each in members[name]] for part in parts]
 
 
+def fit_together(
+    examples: Sequence[Example],
+    groups: Mapping[str, str],
+    layers: Sequence[tuple[str, int]],
+    classes: int,
+    config: DetectorConfig,
+    *,
+    directory: Path | None = None,
+    progress: Progress | None = None,
+) -> Fitted:
+    """`config.members` networks as one, calibrated on every example by the network that was not trained on it.
+
+    groups : of a recording, what it depends on others through; whole groups are held out.
+    directory : keeps a checkpoint of each there; the same call resumes them.
+
+    Raises DataError where there are fewer than two groups, or no event.
+    """
+    parts = parts_of(examples, groups, config.members)
+    networks = []
+    for number in range(len(parts)):
+        own = None if directory is None else directory / f"member{number + 1}"
+        networks.append(fit_member(number, parts, layers, classes, config, directory=own, progress=progress))
+    pairs = [(network, each) for network, part in zip(networks, parts, strict=True) for each in part]
+    calibration, best = calibrated_by(pairs, config)
+    events = sum(len(each.events) for each in examples)
+    together = Ensemble(networks)
+    notes = {
+        "epochs": config.training.epochs,
+        "best_epoch": config.training.epochs,
+        "validation_f1": best,
+        "events": events,
+        "held_events": events,
+        "members": len(parts),
+        "parameters": sum(parameter.numel() for parameter in together.parameters()),
+    }
+    return Fitted({name: tensor.detach().clone() for name, tensor in together.state_dict().items()}, calibration, notes)
+
+
+def open_network(
+    layers: Sequence[tuple[str, int]], config: DetectorConfig, classes: int, tensors: Mapping[str, Tensor]
+) -> DetectionNetwork:
+    """The fitted network that `tensors` hold, one or several as one, in evaluation mode."""
+    count = len({name.split(".")[1] for name in tensors if name.startswith(_PREFIX)})
+    if not count:
+        return build_network(layers, config, classes, tensors)
+    members = []
+    for number in range(count):
+        prefix = f"{_PREFIX}{number}."
+        own = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+        members.append(build_network(layers, config, classes, own))
+    return Ensemble(members).eval()
+
+
 def fit_members(
     parts: Sequence[Sequence[Example]], layers: Sequence[tuple[str, int]], classes: int, config: DetectorConfig
 ) -> list[DetectionNetwork]:
@@ -68,6 +124,9 @@ def fit_member(
     layers: Sequence[tuple[str, int]],
     classes: int,
     config: DetectorConfig,
+    *,
+    directory: Path | None = None,
+    progress: Progress | None = None,
 ) -> DetectionNetwork:
     """The network that never saw part `number`, trained for all epochs; in evaluation mode.
 
@@ -87,5 +146,6 @@ def fit_member(
     def loss(module: nn.Module, batch: Batch) -> Tensor:
         return total_loss(module, batch, config, weights)  # type: ignore[arg-type]
 
-    train(network, Windows(seen, layers, own, network.outputs), loss, own.training)
+    windows = Windows(seen, layers, own, network.outputs)
+    train(network, windows, loss, own.training, directory=directory, progress=progress)
     return network.eval()
