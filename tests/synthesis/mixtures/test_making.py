@@ -54,7 +54,8 @@ def test_splits_coverage_and_licences_are_carried(birds: Corpus, out: Path) -> N
     assert set(corpus.recordings["licence"]) == {"CC-BY-4.0 AND CC0"}
     page = (out / "DATASHEET.md").read_text("utf-8")
     assert "mixtures of whole recordings of two individuals" in page
-    assert "`parts`" in page
+    assert "| 0.5 | 0.500 | 0 | 4 | 48 |" in page
+    assert "`parts`: grouped by " in page
     assert (out / "mixtures.toml").is_file()
 
 

@@ -130,7 +130,7 @@ def _splits(tables: Mapping[str, pl.DataFrame]) -> list[str]:
         return [*lines, "None is given."]
     for scheme in schemes:
         by = grouped_by(tables, scheme)
-        told = f"no {by} is in two folds" if by else "its groups are in splits.csv, and none is in two folds"
+        told = f"grouped by {by}, none of which is in two folds" if by else "groups in splits.csv, none in two folds"
         lines += [
             f"`{scheme}`: {told}.",
             "",

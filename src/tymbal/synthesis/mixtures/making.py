@@ -108,7 +108,7 @@ def make_mixtures(
             allow_unlicensed=allow_unlicensed,
             title=title,
             audited=False,  # it would find the same sources at every level, as is meant
-            about=_about(corpus, plan, left_out),
+            about=_about(corpus, plan, left_out) + "\n\n" + _levels_table(levels_of(made)),
             extra={RECIPE: recipe},
             workers=workers,
             progress=progress,
@@ -233,6 +233,15 @@ def _about(corpus: Corpus, plan: MixturePlan, left_out: int) -> str:
         "background. No room, no distance and no reaction of one animal to the other is simulated. "
         "With more than two recordings, those of one individual may overlap, as no single animal's do."
     )
+
+
+def _levels_table(levels: pl.DataFrame) -> str:
+    """What was asked and reached, as Markdown."""
+    lines = ["| overlap asked | reached | SNR (dB) | mixtures | events |", "|---|---|---|---|---|"]
+    columns = ("overlap_asked", "overlap_reached", "snr_db", "mixtures", "events")
+    for asked, reached, snr_db, mixtures, events in levels.select(columns).iter_rows():
+        lines.append(f"| {asked:g} | {reached:.3f} | {snr_db:g} | {mixtures} | {events} |")
+    return "\n".join(lines)
 
 
 def levels_of(corpus: Corpus) -> pl.DataFrame:
