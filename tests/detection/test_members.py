@@ -1,45 +1,61 @@
-"""Several networks as one: every recording held out once, raw values averaged, what comes out finds bursts."""
+"""Several networks as one: every recording held out once, raw values averaged, one file, and it finds bursts."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from tests.detection.conftest import SMALL, Bursts
 
-from tymbal.detection import f1_score, read_examples
-from tymbal.detection.fitting import calibrated_by
-from tymbal.detection.inference import find_in_track
-from tymbal.detection.members import Ensemble, fit_members, parts_of
+from tymbal.detection import Detector, f1_score, read_examples
+from tymbal.detection.fitting import build_network
+from tymbal.detection.members import Ensemble, fit_member, open_network, parts_of
 from tymbal.errors import DataError
 
+LAYERS = (("log_mel", 6),)
 
-def test_members_hold_out_every_recording_once_and_find_bursts(bursts: Bursts) -> None:
-    config = replace(SMALL, classes=False, training=replace(SMALL.training, epochs=16, batch_size=1))
-    examples, labels = read_examples(bursts.store, bursts.corpus, ["log_mel"], config)
-    parts = parts_of(examples[:4], {}, 2)
-    assert sorted(each.track.recording for part in parts for each in part) == sorted(
-        each.track.recording for each in examples[:4]
-    )
-    layers = [("log_mel", bursts.store.layer("log_mel").width)]
-    members = fit_members(parts, layers, len(labels), config)
-    calibration, _ = calibrated_by([(m, each) for m, part in zip(members, parts, strict=True) for each in part], config)
-    ensemble = Ensemble(members).eval()
-    values = torch.from_numpy(examples[4].track.values[None])
-    mask = torch.ones(values.shape[:2], dtype=torch.bool)
+
+def test_an_ensemble_is_the_mean_of_its_members() -> None:
+    networks = [
+        build_network(LAYERS, replace(SMALL, training=replace(SMALL.training, seed=seed)), 2).eval() for seed in (0, 1)
+    ]
+    values, mask = torch.randn(2, 30, 6), torch.ones(2, 30, dtype=torch.bool)
+    together = Ensemble(networks).eval()
     with torch.no_grad():
-        mean = (members[0](values, mask) + members[1](values, mask)) / 2
-        np.testing.assert_allclose(ensemble(values, mask), mean, atol=1e-5)
-    boxes = calibration.boxes(find_in_track(ensemble, config, examples[4].track).candidates(), config.decoding)
-    assert f1_score([examples[4].events], [boxes], calibration.threshold, 0.5) > 0.8
+        wanted = (networks[0](values, mask) + networks[1](values, mask)) / 2
+        np.testing.assert_allclose(together(values, mask), wanted, atol=1e-6)
+        again = open_network(LAYERS, SMALL, 2, together.state_dict())
+        np.testing.assert_array_equal(again(values, mask), together(values, mask))
+        one = open_network(LAYERS, SMALL, 2, networks[1].state_dict())
+        np.testing.assert_array_equal(one(values, mask), networks[1](values, mask))
 
 
-def test_parts_keep_groups_whole(bursts: Bursts) -> None:
-    examples, _ = read_examples(bursts.store, bursts.corpus, ["log_mel"], replace(SMALL, classes=False))
+def test_parts_keep_groups_whole_and_are_alike(bursts: Bursts) -> None:
+    examples, labels = read_examples(bursts.store, bursts.corpus, ["log_mel"], replace(SMALL, classes=False))
     groups = {each.track.recording: "ab"[number % 2] for number, each in enumerate(examples)}
-    for part in parts_of(examples, groups, 3):
-        assert len({groups[each.track.recording] for each in part}) == 1
+    parts = parts_of(examples, groups, 3)
+    assert sorted({groups[each.track.recording] for each in part}.pop() for part in parts) == ["a", "b"]
+    assert sum(len(part) for part in parts) == len(examples)
+    assert [len(part) for part in parts_of(examples, {}, 2)] in ([2, 3], [3, 2])
     with pytest.raises(DataError, match="1 group"):
         parts_of(examples, dict.fromkeys(groups, "a"), 3)
+    empty = [replace(each, events=each.events.take(np.zeros(len(each.events), dtype=bool))) for each in examples[:1]]
+    with pytest.raises(DataError, match="no event to train on"):
+        fit_member(0, [examples[1:], empty], LAYERS, len(labels), SMALL)
+
+
+def test_a_detector_of_two_members_is_kept_in_one_file(bursts: Bursts, tmp_path: Path) -> None:
+    training = replace(SMALL.training, epochs=9, batch_size=1)
+    names = bursts.corpus.recordings["recording"].sort().to_list()
+    detector = Detector(SMALL, members=2, classes=False, training=training)
+    detector.fit(bursts.store, bursts.corpus, recordings=names[:4])
+    assert detector.notes_["members"] == 2
+    assert detector.notes_["held_events"] == detector.notes_["events"]
+    loaded = Detector.load(detector.save(tmp_path / "two.detector"))
+    examples, _ = read_examples(bursts.store, bursts.corpus, ["log_mel"], detector.config, recordings=names[4:])
+    found = loaded.boxes(examples[0].track)
+    np.testing.assert_array_equal(found.onset_s, detector.boxes(examples[0].track).onset_s)
+    assert f1_score([examples[0].events], [found], 0.0, 0.5) > 0.8

@@ -17,9 +17,10 @@ from tymbal.corpus import Corpus
 from tymbal.corpus.tables import as_text
 from tymbal.detection.boxes import UNKNOWN, Boxes
 from tymbal.detection.config import DetectorConfig
-from tymbal.detection.fitting import Fitted, build_network, fit
+from tymbal.detection.fitting import Fitted, fit
 from tymbal.detection.frames import Track, choose_layers, read_beside, read_track, tracks_of
 from tymbal.detection.inference import find_in_track
+from tymbal.detection.members import fit_together, open_network
 from tymbal.detection.network import DetectionNetwork
 from tymbal.detection.windows import Example
 from tymbal.errors import DataError, UsageError
@@ -84,7 +85,8 @@ class Detector:
         label : event column that holds the class; None: `label`. Without any label there is one class.
         recordings : train on these only; None: on all.
         groups : of a recording, what it depends on others through (individual, site). Whole groups are held out for
-            stopping, calibration and threshold; one group alone has the last part of each recording held out.
+            stopping, calibration and threshold; one group alone has the last part of each recording held out. With
+            `members` every group is held out by one of them, where there are two groups or more.
         validation : those of `recordings` that are held out for this, in place of groups: a published split.
         directory : keeps a checkpoint there; the same call resumes it.
 
@@ -95,15 +97,15 @@ class Detector:
         self.layers_ = tuple((name, store.layer(name).width) for name in names)
         examples, self.labels_ = read_examples(store, corpus, names, self.config, label=label, recordings=recordings)
         self.channels_ = _same_channels(examples, sum(width for _, width in self.layers_))
-        if validation is None:
-            trained, held = hold_out(examples, groups or {}, self.config)
+        seen, classes, groups = self.seen_layers(), len(self.labels_), groups or {}
+        several = len({groups.get(each.track.recording, each.track.recording) for each in examples}) > 1
+        if self.config.members > 1 and validation is None and several:
+            self.fitted_ = fit_together(
+                examples, groups, seen, classes, self.config, directory=directory, progress=progress
+            )
         else:
-            names_held = set(validation)
-            held = [each for each in examples if each.track.recording in names_held]
-            trained = [each for each in examples if each.track.recording not in names_held]
-        self.fitted_ = fit(
-            trained, held, self.seen_layers(), len(self.labels_), self.config, directory=directory, progress=progress
-        )
+            trained, held = _held_by_name(examples, validation) or hold_out(examples, groups, self.config)
+            self.fitted_ = fit(trained, held, seen, classes, self.config, directory=directory, progress=progress)
         manifest = store.manifest
         self.encoder_checksum_ = manifest.encoder_checksum
         self.provenance_ = {**manifest.parameters, "encoder_config": manifest.encoder_config}
@@ -128,7 +130,7 @@ class Detector:
 
     def network(self) -> DetectionNetwork:
         """The fitted network, in evaluation mode."""
-        return build_network(self.seen_layers(), self.config, len(self.labels_), self._fit().tensors)
+        return open_network(self.seen_layers(), self.config, len(self.labels_), self._fit().tensors)
 
     def seen_layers(self) -> tuple[tuple[str, int], ...]:
         """(name, values per frame) as the network sees them: of all channels side by side."""
@@ -177,6 +179,17 @@ class Detector:
                 where="Detector.predict",
                 mend="Embed with the encoder and the layers of the detector, or fit a new one.",
             )
+
+
+def _held_by_name(
+    examples: Sequence[Example], validation: Sequence[str] | None
+) -> tuple[list[Example], list[Example]] | None:
+    """Examples to train on and those held out by name; None where none is named."""
+    if validation is None:
+        return None
+    names = set(validation)
+    held = [each for each in examples if each.track.recording in names]
+    return [each for each in examples if each.track.recording not in names], held
 
 
 def within(boxes: Boxes, duration_s: float) -> Boxes:
