@@ -98,7 +98,9 @@ def _theirs(run: BoxesRun) -> Markup:
     lead = (
         "Boxes are matched whatever their class; a matched pair of equal labels is a hit; a class that neither occurs "
     )
-    lead += f"nor is predicted has F1 = 1. For comparison alone. {NOT_REACHED}"
+    lead += (
+        f"nor is predicted has F1 = 1. Frames of all classes are counted together. For comparison alone. {NOT_REACHED}"
+    )
     rows: list[list[Child]] = []
     for name, row in run.sets.items():
         told = run.published.filter((pl.col("set") == name) & (pl.col("metric") == THEIRS[0]))

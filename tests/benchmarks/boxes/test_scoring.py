@@ -44,6 +44,7 @@ def test_a_box_on_an_unknown_event_counts_neither_way(tmp_path: Path) -> None:
     assert found["f1@0.8"]["value"] == found["precision@0.8"]["value"] == found["recall@0.8"]["value"] == 1.0
     assert found["voxaboxen_micro_f1@0.8"]["value"] == 1.0
     assert found["f1@0.8"]["examples"] == test.height - unknown
+    assert found["frame_f1"]["value"] == 1.0
     assert found["class_agnostic_f1@0.8"]["examples"] == test.height  # there an event is an event
     silent = judged(made, labels, test.filter(pl.col("label") != "Unknown")).estimates
     assert silent["f1@0.8"]["value"] == 1.0
@@ -58,6 +59,7 @@ def test_a_box_of_the_wrong_class_is_false_with_classes_and_without(tmp_path: Pa
     found = judged(made, labels, doubled).estimates
     assert found["recall@0.8"]["value"] == 1.0
     assert found["f1@0.8"]["value"] == pytest.approx(2 / 3)
+    assert found["frame_f1"]["value"] == pytest.approx(2 / 3, abs=0.05)
     right, unknown = test.height, whole.height - test.height
     assert found["class_agnostic_f1@0.8"]["value"] == pytest.approx(2 * right / (3 * right + unknown))
 

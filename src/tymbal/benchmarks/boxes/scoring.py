@@ -17,8 +17,9 @@ from tymbal.evaluation.detection import DetectionScores, DetectionSettings, scor
 
 IOU = (0.5, 0.8)
 AGNOSTIC = "class_agnostic_"
+FRAME_S, FRAMES = 0.02, "frame_f1"  # their frame-wise measure counts at 50 Hz
 _AT_IOU = ("f1", "macro_f1", "precision", "recall", "map", "voxaboxen_macro_f1", "voxaboxen_micro_f1")
-METRICS = (*(f"{name}@{iou}" for iou in IOU for name in _AT_IOU), "false_alarms_per_hour@0.5")
+METRICS = (*(f"{name}@{iou}" for iou in IOU for name in _AT_IOU), "false_alarms_per_hour@0.5", "segment_f1")
 METRICS_AGNOSTIC = tuple(f"{name}@{iou}" for iou in IOU for name in ("f1", "precision", "recall", "map"))
 
 
@@ -26,7 +27,7 @@ METRICS_AGNOSTIC = tuple(f"{name}@{iou}" for iou in IOU for name in ("f1", "prec
 class TestScores:
     """Scores of the test part: all of them, and {metric: estimate as plain values} of it and of its ceiling.
 
-    Class-agnostic ones are called class_agnostic_f1@0.5 and so on.
+    Class-agnostic ones are called class_agnostic_f1@0.5 and so on; frame_f1 is F1 of frames of 20 ms.
     """
 
     __test__ = False  # no test of pytest's
@@ -55,6 +56,7 @@ def score_test(
         unknown=(UNKNOWN,),
         labels=labels,
         by_channel=False,
+        segment_s=FRAME_S,
     )
     given: dict[str, Any] = {"recordings": recordings, "oracle": best}
     told = {"detector": f"{detector.config.method} on {', '.join(name for name, _ in detector.layers_)}"}
@@ -74,4 +76,5 @@ def score_test(
 
 def _plain(estimates: Mapping[str, Estimate | None]) -> dict[str, Any]:
     """Those that are defined."""
-    return {name: to_plain(each) for name, each in estimates.items() if each is not None}
+    named = {FRAMES if name == "segment_f1" else name: each for name, each in estimates.items()}
+    return {name: to_plain(each) for name, each in named.items() if each is not None}

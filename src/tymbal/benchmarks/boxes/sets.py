@@ -9,6 +9,7 @@ from __future__ import annotations
 from tymbal.benchmarks.boxes.checks import inspect
 from tymbal.benchmarks.boxes.layout import SLOWED, BoxSet
 from tymbal.benchmarks.boxes.reading import FORMATTED, INFOS, read
+from tymbal.benchmarks.boxes.scoring import FRAMES
 from tymbal.benchmarks.dataset import FOLDS, Origin
 
 FAMILY = "boxes"
@@ -16,6 +17,7 @@ METRICS = (
     *(f"{name}@{iou}" for name in ("f1", "macro_f1", "map") for iou in (0.5, 0.8)),
     *(f"class_agnostic_f1@{iou}" for iou in (0.5, 0.8)),
     *(f"voxaboxen_{name}_f1@{iou}" for name in ("macro", "micro") for iou in (0.5, 0.8)),
+    FRAMES,
 )
 Three = tuple[float, float, float]
 
