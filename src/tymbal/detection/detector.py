@@ -250,6 +250,7 @@ def read_examples(
         told = timed.filter(~pl.col("class").is_in(config.unknown))["class"].drop_nulls()
         labels = sorted(told.unique().to_list()) or [ONE_CLASS]
     number = {name: row for row, name in enumerate(labels)}
+    heard_for = labels if config.classes and tuple(labels) != (ONE_CLASS,) else _told(table["label"], config)
     rows: dict[tuple[str, int | None], list[int]] = {}
     for row, (recording, channel) in enumerate(timed.select("recording", "channel").iter_rows()):
         key = next((each for each in ((recording, channel), (recording, None), (recording, 1)) if each in there), None)
@@ -264,7 +265,7 @@ def read_examples(
         )
     index, found = CoverageIndex(corpus.coverage), []
     for recording, channel in keys:
-        spans = index.intervals(recording, None, channel)
+        spans = index.intervals_of_all(recording, heard_for, channel)
         if len(spans):
             track = _seen_track(store, recording, channel, layers, config)
             events = to_boxes(timed[rows.get((recording, channel), [])], number)
@@ -319,6 +320,11 @@ def to_boxes(events: pl.DataFrame, number: Mapping[str, int]) -> Boxes:
         low_hz=events["low_hz"].to_numpy(),
         high_hz=events["high_hz"].to_numpy(),
     ).sorted()
+
+
+def _told(labels: pl.Series, config: DetectorConfig) -> list[str]:
+    """The known labels among those given: what events of one class have to be listened to for."""
+    return sorted(set(labels.drop_nulls().to_list()) - set(config.unknown))
 
 
 def _covered(track: Track, spans: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -96,7 +96,8 @@ def fit(
         value = float(loss(module, watched.batch(torch.arange(len(watched)))))
         if config.training.monitor != "f1":
             return {"loss": value}
-        return {"loss": value, "f1": calibrated_on(module, held, config)[1]}
+        # Of equal F1 the lower loss is better: where nothing is found yet, the first epoch is not the best one.
+        return {"loss": value, "f1": calibrated_on(module, held, config)[1] + 1e-6 / (1 + value)}
 
     report = train(network, windows, loss, config.training, validate=validate, directory=directory, progress=progress)
     calibration, best = calibrated_on(network, held, config)
