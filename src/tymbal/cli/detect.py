@@ -65,6 +65,9 @@ class Training:
         Share of training windows that another window is added to.
     gain
         Training windows are made louder or softer by up to so many decibels.
+    members
+        So many networks as one detector, each trained for all epochs with another part of the groups held out. 1: one
+        network, stopped early.
     seed
         Of weights, order and what is held out.
     store
@@ -84,6 +87,7 @@ class Training:
     epochs: int = 40
     mixup: float = 0.0
     gain: float = 0.0
+    members: int = 1
     seed: int = 0
     store: Path | None = None
 
@@ -168,6 +172,7 @@ def _config(training: Training) -> DetectorConfig:
         stereo=training.stereo,
         mixup=training.mixup,
         gain_db=training.gain,
+        members=training.members,
         training=replace(default.training, epochs=training.epochs, seed=training.seed),
     )
 
@@ -211,9 +216,16 @@ def _train(source: Path, out: Path, training: Training, workers: int | None, qui
         found = {"labels": list(detector.labels_), "threshold": calibration.threshold, "notes": notes}
         say_json({"detector": str(out), **found})
     elif not quiet:
-        say(f"trained on {count(notes['events'], 'event')}, {notes['held_events']:,} held out to stop and to choose by")
+        several = "members" in notes
+        held = f"{notes['held_events']:,} held out to stop and to choose by"
+        if several:
+            held = "each held out once to calibrate and to choose by"
+        say(f"trained on {count(notes['events'], 'event')}, {held}")
         say(f"classes: {', '.join(detector.labels_)}")
-        say(f"best epoch {notes['best_epoch']} of {notes['epochs']}; threshold {calibration.threshold:g}")
+        best = f"best epoch {notes['best_epoch']} of {notes['epochs']}"
+        if several:
+            best = f"{notes['members']} networks of {notes['epochs']} epochs"
+        say(f"{best}; threshold {calibration.threshold:g}")
         say(f"F1 on what was held out {notes['validation_f1']:.3f} (mean of IoU 0.5 and 0.8; chosen by it: too high)")
         say(f"detector: {out}")
     return EXIT_OK
