@@ -2,8 +2,10 @@
 
 Run: docs/studies/detection_voxaboxen.sh WORK    Called there with CORPUS STORE FOLDER TASK COMPARED [VARIANT...];
 goes on after a stop. TASK: "birds" (each bird held out, one class) or "types" (within each bird, recordings in three
-folds, its own letters). COMPARED: a folder with `*.both.parquet` of the same recordings, for paired differences, "-"
-for none. FOLDER gets FOLD.VARIANT.parquet, the detections in the tested recordings of a fold.
+folds, its own letters). COMPARED: a folder of docs/studies/detection.py or detection_folds.py, with FOLD.both.parquet
+and FOLD.json, for paired differences on the recordings tested there; "-" for none.
+
+FOLDER gets FOLD.VARIANT.parquet, the detections in the tested recordings of a fold.
 """
 
 from __future__ import annotations
@@ -106,12 +108,17 @@ def main() -> None:
             spent += json.loads(path.with_suffix(".json").read_text())["cpu_s"]
         found[name] = pl.concat(parts)
         print(f"{name}: {spent:.0f} CPU s", flush=True)
-    compared = sorted(Path(sys.argv[5]).glob("*.both.parquet"))
-    pairs = []
-    if compared:
+    pairs, compared = [], Path(sys.argv[5])
+    if sys.argv[5] != "-":
         pairs = [("both", name) for name in found]
-        found["both"] = pl.concat([pl.read_parquet(path) for path in compared])
-    tell(corpus, birds, found, pairs, one=task == "birds")
+        found["both"] = pl.concat([pl.read_parquet(path) for path in sorted(compared.glob("*.both.parquet"))])
+        tested = {recording for path in compared.glob("*.json") for recording in json.loads(path.read_text())}
+        birds = {recording: bird for recording, bird in birds.items() if recording in tested}
+    if task == "types":
+        print("\nBy type:")
+        tell(corpus, birds, found, pairs, one=False)
+        print("\nOf any type:")
+    tell(corpus, birds, found, pairs, one=True)
 
 
 def tell(
@@ -122,15 +129,17 @@ def tell(
     *,
     one: bool,
 ) -> None:
-    """F1 of every method with its interval over birds, each bird, and the differences of `pairs`."""
+    """F1 of every method with its interval over birds, each bird, and the differences of `pairs`, in the recordings of
+    `birds`."""
+    own = pl.col("recording").is_in(list(birds))
     problems: dict[str, DetectionProblem] = {
         name: make_detection_problem(
-            events,
-            corpus.events,
-            corpus.coverage,
+            events.filter(own),
+            corpus.events.filter(own),
+            corpus.coverage.filter(own),
             units=dict(birds),
             unit_name="bird",
-            durations=dict(corpus.recordings.select("recording", "duration_s").rows()),
+            durations=dict(corpus.recordings.filter(own).select("recording", "duration_s").rows()),
             settings=DetectionSettings(class_agnostic=one),
         )
         for name, events in found.items()
