@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 LEVELS = (-1.0, 0.0, 1.0)  # log odds; each gives boxes
 LOWEST = -1.5  # log odds of a peak whose own distances give a box
 SPACING = 0.5  # of a median example between such peaks
-WIDEST = 6.0  # log odds beyond which a frame counts no more
+BOUNDS = (-3.0, 6.0)  # log odds beyond which a frame counts no more; examples put their threshold above the lower
 SHIPPED = Path(__file__).parent.parent / "network" / "network.safetensors"
 
 
@@ -43,7 +43,7 @@ class InContext:
 
     def respond(self, pixels: Pixels) -> LogitResponse:
         logits, distances = self.context.answer(pixels)
-        curve = np.clip(logits.astype(np.float64), -WIDEST, WIDEST)
+        curve = np.clip(logits.astype(np.float64), *BOUNDS)
         return LogitResponse(curve, self.fill, self.shortest, distances.astype(np.float64) * self.median, self.median)
 
     def state(self) -> dict[str, NDArray[Any]]:

@@ -20,7 +20,7 @@ from tymbal.fewshot.network.labels import NEG, POS, UNLABELLED, frame_labels
 from tymbal.fewshot.network.model import Memory, Network, token_labels
 from tymbal.fewshot.support import Support
 
-MOST_TOKENS = 1536  # of a memory: all of the examples up to half of it, the rest from around them
+MOST_TOKENS = 768  # of a memory: all of the examples up to half of it, the rest from around them
 SEEN: list[tuple[Network, Support, tuple[Tensor, ...]]] = []  # tokens of the last support, for examples left out
 
 
