@@ -124,6 +124,12 @@ def test_other_numbers_of_channels_and_events_without_are_told(
     soundfile.write(tmp_path / "one.wav", np.zeros(RATE, dtype=np.float32), RATE)
     with pytest.raises(DataError, match="1 channel"):
         detect_channels(stereo, SpectralEncoder.tiny(), tmp_path / "one.wav")
+    tables = [tmp_path / "one.csv"]
+    tables[0].write_text("recording,begin_time_s,end_time_s,channel,label\none.wav,0.1,0.2,1,call\n")
+    single = index(tmp_path, out=tmp_path / "single", annotations=tables, coverage="complete", workers=1)
+    only = embed(single, SpectralEncoder.tiny(), tmp_path / "only", layers=["log_mel"], channels="each")
+    with pytest.raises(DataError, match="has one channel, and none beside it"):
+        Detector(SMALL, stereo=True).fit(only, single)
     corpus, store = pairs
     events = corpus.events.select("recording", begin_time_s="onset_s", end_time_s="offset_s", label="label")
     events.write_csv(tmp_path / "events.csv")

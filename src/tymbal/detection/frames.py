@@ -113,7 +113,7 @@ def blocks(units: Iterable[Unit], grid: FrameGrid) -> Iterator[Array]:
 def read_beside(store: FeatureStore, recording: str, channel: int | None, layers: Sequence[str]) -> Track:
     """The frames of one channel with those of all others beside them, its own first.
 
-    Raises DataError for a mix: there, nobody can tell whose microphone hears what.
+    Raises DataError for a mix and for a recording of one channel: there, nobody can tell whose microphone hears what.
     """
     channels = sorted(each for name, each in store.runs() if name == recording and each is not None)
     if channel is None or channel not in channels:
@@ -122,6 +122,8 @@ def read_beside(store: FeatureStore, recording: str, channel: int | None, layers
             where=store.path,
             mend="Embed every channel by itself: --channels each.",
         )
+    if len(channels) < 2:
+        raise DataError(f"{recording}: has one channel, and none beside it", where=store.path, parameter="stereo")
     order = [channels[number] for number in own_first(len(channels), channels.index(channel))]
     tracks = [read_track(store, recording, each, layers) for each in order]
     widths = [store.layer(name).width for name in layers]
