@@ -15,6 +15,7 @@ from tymbal.cli.common import (
     Json,
     Quiet,
     Workers,
+    count,
     save_parameters,
     say,
     say_failures,
@@ -196,7 +197,7 @@ def _row(found: Verification) -> dict[str, object]:
 def _tell_found(found: list[Verification]) -> None:
     for each in found:
         state = "as published" if each.official else "there, but not as published" if each.ready else "cannot be run"
-        counts = ", ".join(f"{count} {fold}" for fold, count in each.counts.items())
+        counts = ", ".join(f"{number} {fold}" for fold, number in each.counts.items())
         say(f"{each.described.name}: {state}{f' ({counts})' if counts else ''}")
         for departure in each.departures:
             say(f"  {departure.severity}: {departure.message}. {departure.mend}")
@@ -210,7 +211,11 @@ def _tell(outcome: BenchOutcome, out: Path) -> None:
         found |= result["probes"].get(result["picked"], {})
         for metric, row in ((metric, found[metric]) for metric in result["metrics"] if metric in found):
             interval = "no interval" if row["low"] is None else f"{row['low']:.3f}-{row['high']:.3f}"
-            units = f"{row['units']} {row['unit_name']}s"
-            rows.append([name, metric, f"{row['value']:.3f}", interval, units, result["picked"] or "-"])
-    say_table(["set", "metric", "ours", "95 %", "units", "picked"], rows)
+            best = result.get("ceilings", {}).get(result["picked"], {}).get(metric)
+            ceiling = [] if outcome.benchmark != "boxes" else ["-" if best is None else f"{best['value']:.3f}"]
+            units = count(row["units"], row["unit_name"])
+            rows.append([name, metric, f"{row['value']:.3f}", *ceiling, interval, units, result["picked"] or "-"])
+    ceiling = ["ceiling"] if outcome.benchmark == "boxes" else []
+    if rows:
+        say_table(["set", "metric", "ours", *ceiling, "95 %", "units", "picked"], rows)
     say(f"published numbers beside ours: {out / 'results.md'}")

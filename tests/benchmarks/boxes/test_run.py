@@ -90,6 +90,7 @@ def test_events_of_unknown_class_and_classes_from_the_command_line(
     told = capsys.readouterr().err
     assert "Pow" in told
     assert "class_agnostic_f1@0.5" in told
+    assert "ceiling" in told
     result = json.loads((tmp_path / "out/Pow/result.json").read_text())
     assert len(result["labels"]) == 6
     assert result["unknown"] > 0
