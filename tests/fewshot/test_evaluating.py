@@ -68,7 +68,18 @@ def test_chirps_are_found_and_scored_and_done_tasks_are_kept(
 def test_a_network_is_scored_by_its_file(corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model = tmp_path / "net.safetensors"
     save_network(make_network(bands=48), model, {})
-    given = ["fewshot", "eval", str(model), str(corpus), "-o", str(tmp_path / "out"), "--label", "chirp"]
+    given = [
+        "fewshot",
+        "eval",
+        str(model),
+        str(corpus),
+        "-o",
+        str(tmp_path / "out"),
+        "--label",
+        "chirp",
+        "--workers",
+        "1",
+    ]
     assert main([*given, "--quiet", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["tasks"] == 2

@@ -66,7 +66,7 @@ def fewshot(
     learning: Annotated[Learning, Parameter(name="*")] = Learning(),
     shots: int = 5,
     label: tuple[str, ...] = (),
-    workers: Workers = 1,
+    workers: Workers = None,
     quiet: Quiet = False,
     json: Json = False,
 ) -> int:
