@@ -1,7 +1,6 @@
 """Bats at their native 375 and 500 kHz, time-frequency boxes of one class, one recording (one species) left out.
 
-Run: docs/studies/detection_bats.sh WORK    Called there with DATA WORK STAGE; goes on after a stop.
-Stage "inner" compares two views of the frames on pairs of recordings left out together, "test" leaves each one out.
+Run: docs/studies/detection_bats.sh WORK    Called there with DATA WORK; goes on after a stop.
 """
 
 from __future__ import annotations
@@ -11,9 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 import torch
-from detection_small import METHODS, Recipe, Task, band_edges_hz, excess_db, problems, tell, tell_differences, work
+from detection_small import METHODS, Task, band_edges_hz, excess_db, problems, tell, tell_differences, work
 
 from tymbal.corpus import index
 from tymbal.detection import DetectorConfig, NetworkConfig
@@ -24,7 +22,7 @@ from tymbal.features import embed
 
 # Played at 48 kHz these are 10 ms every 5: at 500 kHz 0.96 ms every 0.48, where the shortest call lasts 0.8 ms.
 FRAMES = SpectralConfig(window_s=0.010, hop_s=0.005)
-BANDS = 64
+BANDS, CONTOURS = 64, 8
 CONFIG = DetectorConfig(
     layers=("log_mel", "pcen_mel"),
     classes=False,
@@ -34,8 +32,6 @@ CONFIG = DetectorConfig(
     training=replace(TRAINING, epochs=30, patience=None, monitor="loss", direction="min"),
 )
 SLOWED = 16.0  # for Voxaboxen: calls of 1 to 30 ms become 16 to 500 ms, 500 kHz becomes 31 kHz
-INNER = ((0, 1), (2, 3), (3, 4))
-PLANNED = "both, on bands"  # what was planned: frames of log_mel and pcen_mel
 
 
 def make_task(data: Path, folder: Path) -> Task:
@@ -50,12 +46,7 @@ def make_task(data: Path, folder: Path) -> Task:
     store = embed(corpus, SpectralEncoder(FRAMES), folder / "bats.store", layers=["log_mel", "pcen_mel"])
     species = dict(corpus.recordings.select("recording", "species").rows())
     groups = dict.fromkeys(species, "all")
-    return Task(
-        corpus, store, CONFIG, species, "recording", tuple(species), groups, SLOWED, Recipe(), contour, CONTOURS
-    )
-
-
-CONTOURS = 8
+    return Task(corpus, store, CONFIG, species, "recording", tuple(species), groups, SLOWED, contour, CONTOURS)
 
 
 def contour(track: Track) -> Array:
@@ -75,32 +66,13 @@ def contour(track: Track) -> Array:
     return np.stack([*columns, (excess > 10).mean(axis=1)], axis=1).astype(np.float32)
 
 
-def on_bands(task: Task) -> Task:
-    """The task with the layers themselves in place of contours."""
-    return replace(task, view=None, config=replace(task.config, gain_db=10.0))
-
-
-def inner(task: Task, folder: Path) -> None:
-    """Both views, and the band gate, on recordings left out two at a time."""
-    for pair in INNER:
-        left = [task.tested[number] for number in pair]
-        found = work(task, [left], folder / f"{pair}", ("both", "forward", "band gate"))
-        found[PLANNED] = work(on_bands(task), [left], folder / f"{pair}.bands", ("both",))["both"]
-        tell(problems(task, found, left), ("f1@0.5",), "inner, in time")
-
-
 def main() -> None:
-    """The stage that is asked for."""
-    data, folder, stage = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
+    """Work the folds that are not done, then print the tables."""
+    data, folder = Path(sys.argv[1]), Path(sys.argv[2])
     folder.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
     task = make_task(data, folder)
-    if stage == "inner":
-        inner(task, folder / "bats.inner")
-        return
-    folds = [[name] for name in task.tested]
-    found: dict[str, pl.DataFrame] = work(task, folds, folder / "bats.test", sys.argv[4:] or METHODS)
-    found[PLANNED] = work(on_bands(task), folds, folder / "bats.test.bands", ("both",))["both"]
+    found = work(task, [[name] for name in task.tested], folder / "bats.test", METHODS)
     for frequency, title in ((False, "in time"), (True, "time x frequency")):
         judged = problems(task, found, frequency=frequency)
         tell(judged, ("f1@0.5", "f1@0.8"), title)

@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 import soundfile
 import torch
-from detection_small import METHODS, Recipe, Task, problems, tell, tell_differences, work
+from detection_small import METHODS, Task, problems, tell, tell_differences, work
 
 from tymbal.audio import read
 from tymbal.corpus import index, reencode
@@ -59,7 +59,7 @@ def make_task(data: Path, folder: Path) -> Task:
     )
     store = embed(corpus, SpectralEncoder(FRAMES), folder / "owls.store", layers=["log_mel", "pcen_mel"])
     sites = dict(corpus.recordings.select("recording", "site").rows())
-    return Task(corpus, store, CONFIG, sites, "site", tuple(sites), sites, 1.0, Recipe())
+    return Task(corpus, store, CONFIG, sites, "site", tuple(sites), sites)
 
 
 def _write(path: Path, rows: list[dict[str, str]]) -> None:
@@ -152,7 +152,7 @@ def main() -> None:
     task = make_task(data, folder)
     sites = sorted(set(task.units.values()))
     folds = [[name for name, site in task.units.items() if site == each] for each in sites]
-    joined = work(task, folds, folder / "owls.test", sys.argv[4:] or METHODS)
+    joined = work(task, folds, folder / "owls.test", METHODS)
     called = sorted(set(task.corpus.events["recording"]))
     for recordings, title in ((None, "all recordings"), (called, "recordings with boobooks")):
         judged = problems(task, joined, recordings)

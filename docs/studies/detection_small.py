@@ -11,7 +11,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ import numpy as np
 import polars as pl
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from tests.reference.voxaboxen_training import Recipe, fit_voxaboxen
+from tests.reference.voxaboxen_training import fit_voxaboxen
 
 from tymbal.audio.frontends.mel import hz_to_mel, mel_to_hz
 from tymbal.corpus import Corpus
@@ -48,7 +48,7 @@ LOWEST_PLAYED_HZ, PLAYED_NYQUIST_HZ = 20.0, (2_000.0, 24_000.0)  # of `spectral`
 THRESHOLDS_DB = (3.0, 4.0, 6.0, 8.0, 10.0, 12.0, 15.0, 18.0, 22.0)
 SHARES = (0.0, 0.25, 0.5)  # pauses bridged and events dropped, of the median duration of the training events
 DROPS_DB = (3.0, 6.0, 10.0, 15.0, 20.0, 25.0)
-METHODS = ("gate", "band gate", "segments", "forward", "both", "Voxaboxen", "Voxaboxen, our trunk")
+METHODS = ("gate", "band gate", "segments", "forward", "both", "Voxaboxen")
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,6 @@ class Task:
     tested: tuple[str, ...]
     groups: Mapping[str, str]
     slowed: float = 1.0
-    recipe: Recipe = field(default_factory=Recipe)
     view: Callable[[Track], Array] | None = None
     viewed: int = 0
 
@@ -280,11 +279,10 @@ def run_fold(task: Task, train: Sequence[str], test: Sequence[str], wanted: Sequ
     for method in ("both", "segments"):
         if method in wanted:
             told[method] = _fit_ours(task, method, seen, keep)
-    for name in ("Voxaboxen", "Voxaboxen, our trunk"):
-        if name in wanted:
-            start = time.process_time()
-            keep(name, _voxaboxen(task, seen, name != "Voxaboxen"))
-            told[name] = time.process_time() - start
+    if "Voxaboxen" in wanted:
+        start = time.process_time()
+        keep("Voxaboxen", _voxaboxen(task, seen))
+        told["Voxaboxen"] = time.process_time() - start
     print(sorted({task.units[name] for name in test}), {k: round(v, 1) for k, v in told.items()}, "CPU s", flush=True)
     return found
 
@@ -309,12 +307,11 @@ def _fit_ours(task: Task, method: str, seen: list[Example], keep: Callable[..., 
     return time.process_time() - start
 
 
-def _voxaboxen(task: Task, seen: list[Example], trunk: bool) -> Callable[[Track], Boxes]:
-    """The recipe on the same frames, played slower where it would be; `trunk`: our frames and our convolutions."""
+def _voxaboxen(task: Task, seen: list[Example]) -> Callable[[Track], Boxes]:
+    """The recipe on what the networks see, played slower where it would be."""
     trained, watched = hold_out(seen, task.groups, task.config)
-    recipe = replace(task.recipe, rate_hz=None, trunk=task.config.network) if trunk else task.recipe
     slow = [[slower(each, task.slowed) for each in part] for part in (trained, watched)]
-    fitted = fit_voxaboxen(slow[0], slow[1], task.layers, recipe=recipe)
+    fitted = fit_voxaboxen(slow[0], slow[1], task.layers)
 
     def boxes(track: Track) -> Boxes:
         whole = Example(track, Boxes.none(), np.ones(track.frames, dtype=np.bool_))
