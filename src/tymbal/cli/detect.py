@@ -227,6 +227,8 @@ def _train(source: Path, out: Path, training: Training, workers: int | None, qui
             best = f"{notes['members']} networks of {notes['epochs']} epochs"
         say(f"{best}; threshold {calibration.threshold:g}")
         say(f"F1 on what was held out {notes['validation_f1']:.3f} (mean of IoU 0.5 and 0.8; chosen by it: too high)")
+        if not notes["validation_f1"]:
+            say("warning: it found nothing there. Train longer, or on more recordings like those it will run on.")
         say(f"detector: {out}")
     return EXIT_OK
 
