@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from scipy import fft
+from numpy import fft
 
 from tymbal.annotations import make_events
 from tymbal.audio import AudioReader

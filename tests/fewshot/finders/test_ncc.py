@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import fft
 from tests.reference import fewshot as slow
 
 from tymbal.fewshot.finders import ncc
@@ -52,3 +53,8 @@ def test_state_makes_the_same_finder() -> None:
     model = ncc.Ncc(templates, np.array([0, 2, 3, 5]), 8)
     pixels = random.standard_normal((60, 8)).astype(np.float32)
     np.testing.assert_array_equal(ncc.load(model.state()).correlate(pixels)[0], model.correlate(pixels)[0])
+
+
+@given(least=st.integers(1, 1 << 20))
+def test_fast_lengths_are_those_of_scipy(least: int) -> None:
+    assert ncc.fast_length(least) == fft.next_fast_len(least, real=True)

@@ -13,8 +13,8 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy import fft
 from numpy.typing import NDArray
-from scipy import fft
 
 from tymbal.fewshot.finders.contract import Floats, Frames, Kind, Pixels
 from tymbal.fewshot.finders.peaks import apart, peaks
@@ -37,6 +37,19 @@ class Template:
     pixels: Pixels
     before: int
     length: int
+
+
+def fast_length(least: int) -> int:
+    """The smallest number from `least` on without prime factors above 5: lengths that transform fast."""
+    found = 1 << max(0, least - 1).bit_length()
+    fives = 1
+    while fives < found:
+        odd = fives
+        while odd < found:
+            found = min(found, odd << max(0, -(-least // odd) - 1).bit_length())
+            odd *= 3
+        fives *= 5
+    return found
 
 
 @dataclass(frozen=True)
@@ -85,7 +98,7 @@ class Ncc:
     @cached_property
     def _size(self) -> int:
         longest = max(len(template.pixels) for template in self.templates)
-        return int(fft.next_fast_len(max(1024, 4 * longest), real=True))
+        return fast_length(max(1024, 4 * longest))
 
     @cached_property
     def _spectra(self) -> NDArray[np.complex64]:
