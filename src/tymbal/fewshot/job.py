@@ -7,12 +7,12 @@ import json
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from tymbal.annotations import make_events, write_events
+from tymbal.annotations import make_events, table_of_recording, write_events
 from tymbal.audio.info import AudioInfo
 from tymbal.audio.probe import probe
 from tymbal.errors import Fault, NothingDoneError, UsageError
@@ -203,7 +203,7 @@ def _write(out: Path, events: pl.DataFrame, searched: Sequence[str]) -> None:
     by_name = marked.partition_by("recording", as_dict=True)
     for name in searched:
         table = by_name.get((name,), marked.clear())
-        write_events(table, out / TABLES / table_name(name), format="raven")
+        write_events(table, out / TABLES / table_of_recording(name), format="raven")
 
 
 def _remove_stale(out: Path, searched: Sequence[str]) -> None:
@@ -212,10 +212,10 @@ def _remove_stale(out: Path, searched: Sequence[str]) -> None:
         before = pl.read_csv(out / SEARCHED, infer_schema=False, glob=False)["recording"].to_list()
     except (OSError, pl.exceptions.PolarsError):
         return
-    keep = {table_name(name) for name in searched}
+    keep = {table_of_recording(name) for name in searched}
     for name in before:
-        if name is not None and table_name(name) not in keep:
-            (out / TABLES / table_name(name)).unlink(missing_ok=True)
+        if name is not None and table_of_recording(name) not in keep:
+            (out / TABLES / table_of_recording(name)).unlink(missing_ok=True)
 
 
 def _failure_rows(failures: Sequence[Failure]) -> pl.DataFrame:
@@ -227,10 +227,3 @@ def _failure_rows(failures: Sequence[Failure]) -> pl.DataFrame:
         },
         schema={"recording": pl.String, "error": pl.String, "message": pl.String},
     )
-
-
-def table_name(recording: str) -> str:
-    """Where below tables/ the selection table of a recording lies: its own path, with Raven's ending."""
-    path = PurePosixPath(recording.replace("\\", "/"))
-    safe = [part for part in path.parts if part not in ("/", "..", ".") and not part.endswith(":")]
-    return str(PurePosixPath(*safe).with_name(f"{path.name}.selections.txt"))

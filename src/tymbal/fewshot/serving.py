@@ -20,10 +20,11 @@ from email.parser import BytesHeaderParser
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from tymbal.annotations import table_of_recording
 from tymbal.errors import InputPathError, UsageError
 from tymbal.fewshot.asking import ask
 from tymbal.fewshot.finder import check_finders, default_finders, fit_all
-from tymbal.fewshot.job import TABLES, find_all, table_name
+from tymbal.fewshot.job import TABLES, find_all
 
 FILES = ("audio", "examples", "sounds", "marked")  # what is sent as files; sounds: recordings of the examples
 TEXTS = ("label", "shots", "score", "finders", "label_column")
@@ -78,7 +79,7 @@ def answer(sent: Sent) -> Answer:
     fitted = fit_all(asked.prompts, finders=finders)
     out = sent.folder / "out"
     found = find_all(fitted, asked.targets, out, least=score, workers=1)
-    table = out / TABLES / table_name(asked.targets[0].name)
+    table = out / TABLES / table_of_recording(asked.targets[0].name)
     notes = [fault.message for fault in asked.faults]
     notes += [f"{each.label}: {note}" for each in fitted for note in each.notes]
     notes += [f"{name}: {fault.message}" for name, fault in found.faults]
