@@ -47,6 +47,8 @@ from tymbal.evaluation.detection import (
 from tymbal.features import FeatureStore
 
 METRICS = ("f1@0.5", "f1@0.8")
+HEAD = "\n| {} | " + " | ".join(METRICS) + " |\n|---|" + "---|" * len(METRICS)
+LOOKED_AT = ("R3625", "g19o3U")
 LAYERS = ("log_mel",)
 CONFIG = DetectorConfig(
     layers=LAYERS,
@@ -198,36 +200,67 @@ def main() -> None:
         method: pl.concat([pl.read_parquet(folder / f"{fold}.{method}.parquet") for fold in task.folds])
         for method in sorted(methods, key=lambda each: (each != "gate", each))
     }
+    for number in ("", *(f" {n}" for n in range(1, task.members + 1))):
+        found[f"gate and both{number}"] = confirmed(found["gate"], found[f"both{number}"])
     tested = [recording for _, test in task.folds.values() for recording in test]
     if name == "types":
         print("\nBy type:")
         tell(corpus, tested, found, one=False)
         print("\nOf any type:")
     tell(corpus, tested, found, one=True)
+    if name == "birds":
+        unread = [recording for recording in tested if task.groups[recording] not in LOOKED_AT]
+        print(f"\nWithout {' and '.join(LOOKED_AT)}, on which settings were chosen:")
+        tell_scores(problems_of(corpus, unread, found, one=True))
 
 
-def tell(corpus: Corpus, tested: Sequence[str], found: Mapping[str, pl.DataFrame], *, one: bool) -> None:
-    """F1 of every method with its interval over birds, paired differences, and each bird."""
-    known = corpus.recordings.filter(pl.col("recording").is_in(list(tested)))
-    birds = dict(known.select("recording", "individual").rows())
-    problems = {
+def confirmed(gate: pl.DataFrame, network: pl.DataFrame) -> pl.DataFrame:
+    """The gate's boxes that share any time with a box of the network: its edges, without what is no song.
+
+    Thought of after the folds had been read.
+    """
+    others = network.select("recording", "channel", first="onset_s", last="offset_s")
+    near = gate.join(others, on=["recording", "channel"], nulls_equal=True).filter(
+        (pl.col("first") < pl.col("offset_s")) & (pl.col("last") > pl.col("onset_s"))
+    )
+    return gate.join(near.select("event_id").unique(), on="event_id", how="semi")
+
+
+def problems_of(
+    corpus: Corpus, tested: Sequence[str], found: Mapping[str, pl.DataFrame], *, one: bool
+) -> dict[str, DetectionProblem]:
+    """What is to be judged of every method in these recordings, by bird."""
+    own = pl.col("recording").is_in(list(tested))
+    known = corpus.recordings.filter(own)
+    return {
         name: make_detection_problem(
-            events,
-            corpus.events.filter(pl.col("recording").is_in(list(tested))),
-            corpus.coverage.filter(pl.col("recording").is_in(list(tested))),
-            units=birds,
+            events.filter(own),
+            corpus.events.filter(own),
+            corpus.coverage.filter(own),
+            units=dict(known.select("recording", "individual").rows()),
             unit_name="bird",
             durations=dict(known.select("recording", "duration_s").rows()),
             settings=DetectionSettings(class_agnostic=one),
         )
         for name, events in found.items()
     }
-    head = " | ".join(METRICS) + " |\n|---|" + "---|" * len(METRICS)
-    print(f"\n| method | {head}")
+
+
+def tell_scores(problems: Mapping[str, DetectionProblem]) -> None:
+    """F1 of every method, with its interval over birds where they are eight."""
+    print(HEAD.format("method"))
     for name, problem in problems.items():
         each = [estimate_detection(metric, problem) for metric in METRICS]
         print(f"| {name} | " + " | ".join(spoken(e.value, e.low, e.high) for e in each) + " |")
-    print(f"\n| difference | {head}")
+
+
+def tell(corpus: Corpus, tested: Sequence[str], found: Mapping[str, pl.DataFrame], *, one: bool) -> None:
+    """F1 of every method, paired differences, and each bird."""
+    problems = problems_of(corpus, tested, found, one=one)
+    known = corpus.recordings.filter(pl.col("recording").is_in(list(tested)))
+    birds = dict(known.select("recording", "individual").rows())
+    tell_scores(problems)
+    print(HEAD.format("difference"))
     pairs = [(each, "gate") for each in problems if each != "gate"]
     pairs += [("both", "forward"), *((f"both {n}", f"forward {n}") for n in (1, 2, 3)), ("both 1", "segments 1")]
     for a, b in pairs:
