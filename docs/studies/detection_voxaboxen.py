@@ -1,9 +1,10 @@
 """Voxaboxen's recipe (tests/reference/voxaboxen_training.py) on the folds of docs/studies/detection.md.
 
 Run: docs/studies/detection_voxaboxen.sh WORK    Called there with CORPUS STORE FOLDER TASK COMPARED [VARIANT...];
-goes on after a stop. TASK: "birds" (each bird held out, one class) or "types" (within each bird, recordings in three
-folds, its own letters). COMPARED: a folder of docs/studies/detection.py or detection_folds.py, with FOLD.both.parquet
-and FOLD.json, for paired differences on the recordings tested there; "-" for none.
+goes on after a stop. TASK: "birds" (each bird held out, one class), "types" (within each bird, recordings in three
+folds, its own letters) or "third" (of these the last fold alone, the one of docs/studies/detection.py). COMPARED: a
+folder of docs/studies/detection.py or detection_folds.py, with FOLD.both.parquet and FOLD.json, for paired differences
+on the recordings tested there; "-" for none.
 
 FOLDER gets FOLD.VARIANT.parquet, the detections in the tested recordings of a fold.
 """
@@ -58,7 +59,7 @@ def folds_of(task: str, birds: Mapping[str, str]) -> dict[str, tuple[list[str], 
     found = {}
     for name in names:
         own = sorted(recording for recording, bird in birds.items() if bird == name)
-        for fold in range(TYPE_FOLDS):
+        for fold in range(TYPE_FOLDS)[-1 if task == "third" else 0 :]:
             test = own[fold::TYPE_FOLDS]
             found[f"{name}-{fold}"] = ([each for each in own if each not in test], test)
     return found
@@ -74,7 +75,7 @@ def run_fold(
     name: str,
 ) -> tuple[pl.DataFrame, dict[str, float]]:
     """Detections in the recordings `test`, and notes."""
-    config = DetectorConfig(layers=LAYERS, classes=task == "types")
+    config = DetectorConfig(layers=LAYERS, classes=task != "birds")
     seen, labels = read_examples(store, corpus, LAYERS, config, recordings=train)
     tested, _ = read_examples(store, corpus, LAYERS, config, labels=labels, recordings=test)
     trained, held = hold_out(seen, birds if task == "birds" else {}, config)
@@ -94,6 +95,7 @@ def main() -> None:
     torch.set_num_threads(1)
     birds = dict(corpus.recordings.select("recording", "individual").rows())
     folds = folds_of(task, birds)
+    birds = {recording: birds[recording] for _, test in folds.values() for recording in test}
     found = {}
     for name in sys.argv[6:] or VARIANTS:
         parts, spent = [], 0.0
@@ -114,7 +116,7 @@ def main() -> None:
         found["both"] = pl.concat([pl.read_parquet(path) for path in sorted(compared.glob("*.both.parquet"))])
         tested = {recording for path in compared.glob("*.json") for recording in json.loads(path.read_text())}
         birds = {recording: bird for recording, bird in birds.items() if recording in tested}
-    if task == "types":
+    if task != "birds":
         print("\nBy type:")
         tell(corpus, birds, found, pairs, one=False)
         print("\nOf any type:")
