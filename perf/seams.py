@@ -5,7 +5,7 @@ Run: .venv/bin/python perf/seams.py [ENCODER ...]     (default spectral tymbal-s
 Zebra finch song (`zebra_finch_song` under TYMBAL_DATA, default ../shared/data): a detector is trained on six of eight
 birds (20 epochs, one class). The recordings of the other two, end on end, are one recording with a seam of segments
 every two seconds, and a part of a segment of sound is put before it, which moves every seam over it: by whole frames,
-where nothing but the seams changes, and by whole frames and a part of one, where the frames' places in the calls change too.
+where nothing but the seams changes, and by a part of a frame too, which moves the frames' places in the calls.
 Told for each: F1 at IoU 0.5 and 0.8 from the second second on (the sound before it ends at any place in a call), and
 how many boxes of the first start have one of IoU above 0.8 again. Results go to perf/results/seams.txt by hand.
 """
