@@ -1,6 +1,6 @@
 """Finch song: energy gate, segments, gated onsets, forward alone, forward with reverse, on one set of frames.
 
-Run: docs/studies/detection.sh WORK    Called there with TASK CORPUS STORE FOLDER FOLDS; goes on after a stop.
+Run: docs/studies/detection.sh WORK    Called there with TASK CORPUS STORE FOLDER FOLDS [STORE]; goes on after a stop.
 
 TASK "birds": one class, each bird in one fold; a fold's birds are never trained on, tuned on or calibrated on.
 TASK "types": within each bird its own letters, every third recording tested.
@@ -8,6 +8,7 @@ TASK "types": within each bird its own letters, every third recording tested.
 Of the training recordings each third (half, for types) is held out by one of several networks: each is a detector of
 its own, calibrated on what it never saw ("one network"), and together they are the ensemble. "forward" and "both" are
 one network with two heads, read with and without the reverse head; "segments" and "gated" another, also read twice.
+The second store is for "as installed": one network as `tymbal detect train` makes it, nothing set but the layer.
 FOLDER gets FOLD.METHOD.parquet, the detections in the tested recordings of a fold: rows of other recipes can be put
 there under names of their own and are told too.
 """
@@ -26,7 +27,7 @@ import polars as pl
 import torch
 
 from tymbal.corpus import Corpus
-from tymbal.detection import Boxes, DetectorConfig, NetworkConfig, read_examples
+from tymbal.detection import Boxes, Detector, DetectorConfig, NetworkConfig, read_examples
 from tymbal.detection.calibrating import Calibration
 from tymbal.detection.config import TRAINING
 from tymbal.detection.detector import to_events, within
@@ -195,6 +196,13 @@ def main() -> None:
             for method, events in run_fold(corpus, store, task, fold).items():
                 events.write_parquet(folder / f"{fold}.{method}.parquet")
             done.write_text(json.dumps(task.folds[fold][1]))
+        plain = folder / f"{fold}.as installed.parquet"
+        if len(sys.argv) > 6 and not plain.exists():
+            start = time.process_time()
+            detector = Detector(layers=LAYERS, classes=task.config.classes)
+            detector.fit(FeatureStore.open(sys.argv[6]), corpus, recordings=task.folds[fold][0], groups=task.groups)
+            detector.predict(FeatureStore.open(sys.argv[6]), recordings=task.folds[fold][1]).write_parquet(plain)
+            print(fold, f"as installed: {time.process_time() - start:.1f} CPU s", flush=True)
     methods = {path.name.removesuffix(".parquet").split(".", 1)[1] for path in folder.glob("*.parquet")}
     found = {
         method: pl.concat([pl.read_parquet(folder / f"{fold}.{method}.parquet") for fold in task.folds])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tymbal.config import check_fields
 from tymbal.detection.decoding import DecodingConfig
@@ -21,6 +21,8 @@ TRAINING = TrainingConfig(
     monitor="f1",
     direction="max",
 )
+# Few recordings give few windows: of a minute of song, batches of 4 are too few steps to learn from in 40 epochs.
+FEW_WINDOWS = replace(TRAINING, batch_size=2, learning_rate=3e-3, warmup_epochs=1.0)
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class DetectorConfig:
     network: NetworkConfig = field(default_factory=NetworkConfig)
     losses: LossConfig = field(default_factory=LossConfig)
     decoding: DecodingConfig = field(default_factory=DecodingConfig)
-    training: TrainingConfig = TRAINING
+    training: TrainingConfig = FEW_WINDOWS
     window_frames: int = 400
     mixup: float = 0.0
     gain_db: float = 0.0
