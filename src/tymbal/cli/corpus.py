@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from tymbal.cli.common import EXIT_OK, EXIT_SOME_FAILED, Json, Quiet, Workers, count, say, say_failures, say_json
 from tymbal.errors import UsageError
+
+if TYPE_CHECKING:
+    from tymbal.corpus.packing import Packed
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,10 @@ def corpus(
         workers=workers,
         progress=make_progress(quiet=quiet),
     )
+    return _tell(packed, out, quiet, json)
+
+
+def _tell(packed: Packed, out: Path, quiet: bool, json: bool) -> int:
     recordings, events = packed.corpus.recordings, packed.corpus.events
     if json:
         told = {

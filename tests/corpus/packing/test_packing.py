@@ -151,6 +151,7 @@ def test_killed_and_resumed_it_ends_with_the_same_bytes(
         (PackSound, "__call__", killed),
         (packing, "write_raven", _interrupted),
         (packing, "datasheet", _interrupted),
+        (packing, "write_head", _interrupted),
     ):
         with monkeypatch.context() as patch:
             patch.setattr(owner, name, broken)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from tymbal.corpus.packing.names import portable_names
 from tymbal.corpus.packing.sound import PACKED, PackSound, Sound, encodable, sha256
 from tymbal.corpus.packing.tables import write_open_tables, write_raven
 from tymbal.corpus.tables import FAILURES
-from tymbal.corpus.tally import Folder, tally
+from tymbal.corpus.tally import Folder, Tally, tally
 from tymbal.errors import CorpusError, DataError, NothingDoneError, UsageError
 from tymbal.jobs import (
     Failure,
@@ -92,49 +93,55 @@ def pack(
     if audio not in get_args(Audio):
         raise UsageError(f"audio is {audio!r}", parameter="audio", allowed=", ".join(get_args(Audio)))
     bare = _check_licences(corpus, terms, allow_unlicensed)
-    settings = {
-        "format": FORMAT,
-        "audio": audio,
-        "terms": terms,
-        "title": title,
-        "about": about,
-        "audited": audited,
-        "extra": dict(extra or {}),
-    }
-    identity = digest({"corpus": corpus.digest, "splits": corpus.splits.write_ndjson(), **settings})
+    page = _Page(title or target.resolve().name, about, dict(extra or {}), terms, audited)
+    told = {"format": FORMAT, "audio": audio, "page": page, "splits": corpus.splits.write_ndjson()}
+    identity = digest({"corpus": corpus.digest, **told})
     if (done := _finished(target, identity)) is not None:
         return replace(done, unlicensed=tuple(bare))
     _refuse_foreign(corpus, target, identity)
-    progress = progress or Silent()
     with only_writer(target):
-        remove_temporaries(target)
-        write_json(target / WORK / CLAIM, {"identity": identity})
-        folder = Folder(target / WORK / "sound")
-        sound = _sound_folder(corpus)
-        work = PackSound(corpus.root.as_posix(), (target / sound).as_posix(), identity)
-        executor = make_executor(workers)
-        made = tally("pack", _sounds(corpus, audio), work, folder, schema=PACKED, executor=executor, progress=progress)
-        if made.table.is_empty():
-            first = made.failures[0].message if made.failures else "the corpus holds no recording"
-            folder.clear()
-            raise NothingDoneError(
-                f"no recording could be packed; {first}", where=target, mend="Run tymbal index again."
-            )
-        findings = _audit(corpus, workers, progress) if audited else None
-        packed = _tables(corpus, made.table)
-        for name, text in (extra or {}).items():
-            write_text(target / name, text)
-        _write(
-            target, corpus, packed, made.table, made.failures, terms, findings, title or target.resolve().name, about
-        )
-        folder.clear()
-        (target / WORK / CLAIM).unlink()
-        (target / WORK).rmdir()
-        parameters = {"label": corpus.default_label, "packed": identity}
-        write_head(target, target / sound, {name: value for name, value in parameters.items() if value is not None})
+        made = _made(corpus, target, _sounds(corpus, audio), identity, page, workers, progress or Silent())
     (target / LOCK_NAME).unlink(missing_ok=True)
     renamed = {old: new for old, new in made.table.select("recording", "target").iter_rows() if old != new}
     return Packed(Corpus.open(target), tuple(made.failures), tuple(bare), renamed)
+
+
+@dataclass(frozen=True)
+class _Page:
+    """What a dataset says beside its tables."""
+
+    title: str
+    about: str | None
+    extra: dict[str, str]
+    terms: Terms
+    audited: bool
+
+
+def _made(
+    corpus: Corpus,
+    target: Path,
+    sounds: list[Sound],
+    identity: str,
+    page: _Page,
+    workers: int | None,
+    progress: Progress,
+) -> Tally:
+    """Sound first, then tables and pages, the head last: from then on it is a dataset."""
+    remove_temporaries(target)
+    write_json(target / WORK / CLAIM, {"identity": identity})
+    folder, place = Folder(target / WORK / "sound"), target / _sound_folder(corpus)
+    work, executor = PackSound(corpus.root.as_posix(), place.as_posix(), identity), make_executor(workers)
+    made = tally("pack", sounds, work, folder, schema=PACKED, executor=executor, progress=progress)
+    if made.table.is_empty():
+        first = made.failures[0].message if made.failures else "the corpus holds no recording"
+        folder.clear()
+        raise NothingDoneError(f"no recording could be packed; {first}", where=target, mend="Run tymbal index again.")
+    findings = _audit(corpus, workers, progress) if page.audited else None
+    _write(target, corpus, made, page, findings)
+    parameters = {"label": corpus.default_label, "packed": identity}
+    write_head(target, place, {name: value for name, value in parameters.items() if value is not None})
+    shutil.rmtree(target / WORK, ignore_errors=True)
+    return made
 
 
 def _sound_folder(corpus: Corpus) -> str:
@@ -162,7 +169,10 @@ def _finished(target: Path, identity: str) -> Packed | None:
         if read_head(target)["parameters"].get("packed") != identity:
             return None
         found = Corpus.open(target)
-        return None if found.failures.height else Packed(found, resumed=True)
+        if found.failures.height:
+            return None
+        shutil.rmtree(target / WORK, ignore_errors=True)  # of a run that was killed at its very end
+        return Packed(found, resumed=True)
     except (CorpusError, KeyError):
         return None
 
@@ -232,30 +242,23 @@ def _tables(corpus: Corpus, made: pl.DataFrame) -> dict[str, pl.DataFrame]:
     }
 
 
-def _write(
-    target: Path,
-    corpus: Corpus,
-    tables: dict[str, pl.DataFrame],
-    made: pl.DataFrame,
-    failures: list[Failure],
-    terms: Terms,
-    findings: list[Finding] | None,
-    title: str,
-    about: str | None,
-) -> None:
+def _write(target: Path, corpus: Corpus, made: Tally, page: _Page, findings: list[Finding] | None) -> None:
     """Every table and page of the dataset, checksums last; the head is the caller's."""
-    local = f"{corpus.root.as_posix()}/"
-    failed = [(f.item, f.error, f.message.replace(local, ""), "") for f in failures]
+    local, tables = f"{corpus.root.as_posix()}/", _tables(corpus, made.table)
+    failed = [(f.item, f.error, f.message.replace(local, ""), "") for f in made.failures]
     tables["failures"] = pl.DataFrame(failed, schema=FAILURES, orient="row")
+    for name, text in page.extra.items():
+        write_text(target / name, text)
     for name, table in tables.items():
         write_table(target / f"{name}.parquet", table)
-    sums = dict(made.select("target", "sha256").iter_rows())
-    rights = licences(tables["recordings"], terms)
+    sums = dict(made.table.select("target", "sha256").iter_rows())
+    rights = licences(tables["recordings"], page.terms)
     before = "" if _sound_folder(corpus) == "." else f"{SOUND}/"
     write_open_tables(target, tables, sums, rights, before)
     write_raven(target / RAVEN, tables["events"])
-    page = datasheet(title, tables, rights, findings=findings, about=about, label=corpus.default_label)
-    write_text(target / DATASHEET, page)
+    label = corpus.default_label
+    sheet = datasheet(page.title, tables, rights, findings=findings, about=page.about, label=label)
+    write_text(target / DATASHEET, sheet)
     lines = [f"{sums[name]}  {before}{name}" for name in sorted(sums)]
     others = sorted(path.relative_to(target).as_posix() for path in _others(target))
     lines += [f"{sha256(target / name)}  {name}" for name in others]
