@@ -90,11 +90,15 @@ def test_broken_files_are_listed_and_the_rest_is_done(fitted: Detector, bursts: 
     shutil.copy(bursts.folder / "0.wav", tmp_path / "0.wav")
     cut = (bursts.folder / "1.wav").read_bytes()
     (tmp_path / "cut.wav").write_bytes(cut[: len(cut) // 2])
+    torn = np.full(RATE, 0.01, dtype=np.float32)
+    torn[100] = np.nan
+    soundfile.write(tmp_path / "torn.wav", torn, RATE, subtype="FLOAT")
     for _ in range(2):  # what was odd is still told by a run that has nothing left to do
         found = run_detector(fitted, bursts.encoder, tmp_path, tmp_path / "out")
-        assert found.faults["item"].unique().to_list() == ["cut.wav"]
+        assert found.faults["item"].unique().sort().to_list() == ["cut.wav", "torn.wav"]
         assert pl.read_csv(tmp_path / "out" / "faults.csv").equals(found.faults)
     (tmp_path / "cut.wav").unlink()
+    (tmp_path / "torn.wav").unlink()
     found = run_detector(fitted, bursts.encoder, tmp_path, tmp_path / "less")
     assert found.failures["item"].to_list() == ["broken.wav"]
     assert found.recordings == 1

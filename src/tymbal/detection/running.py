@@ -30,7 +30,7 @@ from tymbal.detection.inference import Finder, streamed
 from tymbal.encoders.contract import Encoder
 from tymbal.encoders.source import bind_rate
 from tymbal.encoders.windows import stream
-from tymbal.errors import DataError, InputPathError, NothingDoneError, SettingsError, UsageError
+from tymbal.errors import DataError, Fault, InputPathError, NothingDoneError, SettingsError, UsageError
 from tymbal.jobs import (
     Executor,
     Progress,
@@ -103,10 +103,17 @@ def detect_sound(
 
 
 def detect_channels(
-    detector: Detector, encoder: Encoder, path: Path, *, channels: Channels = "each", threshold: float | None = None
+    detector: Detector,
+    encoder: Encoder,
+    path: Path,
+    *,
+    channels: Channels = "each",
+    threshold: float | None = None,
+    faults: list[Fault] | None = None,
 ) -> tuple[dict[int | None, Boxes], float]:
     """Boxes in every channel of a recording by its number (None: the mix), and its seconds.
 
+    `faults` gets what was odd about the file, once it is read.
     A detector that was trained in stereo hears all channels at once, whatever `channels` says. Raises DataError where
     it is given a recording of another number of channels.
     """
@@ -121,17 +128,22 @@ def detect_channels(
                 allowed=f"{detector.channels_}, as in the recordings that this stereo detector was trained on",
                 mend="Give such recordings, or a detector trained without stereo.",
             )
-        boxes, duration_s = _detect(detector, encoder, path, every, threshold)
+        boxes, duration_s = _detect(detector, encoder, path, every, threshold, faults)
         return dict(zip(every, boxes, strict=True)), duration_s
     chosen: list[int | None] = [None] if channels == "mix" and count > 1 else [*every]
     found, duration_s = {}, 0.0
     for channel in chosen:
-        (found[channel],), duration_s = _detect(detector, encoder, path, [channel], threshold)
+        (found[channel],), duration_s = _detect(detector, encoder, path, [channel], threshold, faults)
     return found, duration_s
 
 
 def _detect(
-    detector: Detector, encoder: Encoder, path: Path, seen: Sequence[int | None], threshold: float | None
+    detector: Detector,
+    encoder: Encoder,
+    path: Path,
+    seen: Sequence[int | None],
+    threshold: float | None,
+    faults: list[Fault] | None = None,
 ) -> tuple[list[Boxes], float]:
     """Boxes in each of the channels `seen`, judged with all of them side by side."""
     made, calibration, network = detector.provenance_, detector.calibration_, detector.network()
@@ -153,6 +165,8 @@ def _detect(
                 order = own_first(len(seen), number)
                 finder.take(replace(piece, values=beside([parts[each] for each in order], widths)))
         duration_s = readers[0].samples / rate_hz
+        if faults is not None:  # some come to light in reading
+            faults.extend(each for reader in readers for each in reader.faults if each not in faults)
     least = calibration.threshold if threshold is None else threshold
     found = [within(finder.boxes(calibration), duration_s) for finder in finders]
     return [boxes.take(boxes.score >= least) for boxes in found], duration_s
@@ -201,14 +215,15 @@ class DetectWork:
         """The events of one recording, channel by channel."""
         path = Path(item.path)
         with AudioReader(path) as reader:
-            faults, nyquist_hz = tuple(reader.faults), reader.info.sample_rate_hz / 2
+            nyquist_hz = reader.info.sample_rate_hz / 2
             if not reader.samples:
                 raise DataError("holds no sample", where=item.name, mend="Record it again.")
+        faults: list[Fault] = []
         sides, seconds = detect_channels(
-            self._detector, self._encoder, path, channels=self._channels, threshold=self._threshold
+            self._detector, self._encoder, path, channels=self._channels, threshold=self._threshold, faults=faults
         )
         parts = [self._detector.events(boxes, item.name, channel) for channel, boxes in sides.items()]
-        return Worked(Sounded(pl.concat(parts), nyquist_hz), seconds * len(sides), faults)
+        return Worked(Sounded(pl.concat(parts), nyquist_hz), seconds * len(sides), tuple(faults))
 
 
 def run_detector(
