@@ -12,7 +12,8 @@ import pytest
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C of another process is another thing there")
-def test_it_listens_answers_and_ends_with_ctrl_c() -> None:
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_it_listens_answers_and_ends_with_ctrl_c(sent: signal.Signals) -> None:
     command = [sys.executable, "-m", "tymbal", "serve", "--port", "0"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
         assert server.stderr is not None
@@ -22,6 +23,6 @@ def test_it_listens_answers_and_ends_with_ctrl_c() -> None:
             with urllib.request.urlopen(f"{address}health", timeout=30) as answer:
                 assert json.load(answer)["status"] == "ok"
         finally:
-            server.send_signal(signal.SIGINT)
+            server.send_signal(sent)
         assert server.stderr.read() == "stopped\n"
         assert server.wait(timeout=30) == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 
@@ -53,6 +54,7 @@ def serve(
         say(f"listening at {address} (Ctrl-C ends it)")
         if host not in LOOPBACK and not quiet:
             say("note: whoever reaches this machine can use it, and reads what is below --root; there is no password")
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # what service managers send ends it as Ctrl-C does
         try:
             server.serve_forever(poll_interval=0.2)
         except KeyboardInterrupt:
