@@ -3,9 +3,9 @@
 Run: OMP_NUM_THREADS=1 .venv/bin/python perf/find.py [HOURS ...]        (default 1/60 1/6 1 6; 24 takes 2.8 GB of disk)
 
 A recording of noise with a call every ten seconds (16 kHz, 16 bit) is written, five of its calls are the examples, and
-the command runs in processes of its own: first one (CPU seconds of it, so that a busy machine counts little; its peak
-memory is the largest resident set), then two workers by the clock. The page is not drawn. Results go to
-perf/results/find.txt by hand.
+the command runs in processes of its own: first one (CPU seconds of it, so that a busy machine counts little, the least
+of REPEATS runs for short recordings; its peak memory is the largest resident set), then two workers by the clock. The
+page is not drawn. Results go to perf/results/find.txt by hand.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from machine import probe_line
 RATE = 16_000
 CALL_S = 0.2
 EVERY_S = 10.0
+REPEATS = 7  # runs of short recordings, of which the least CPU time counts: other work on the machine only adds to it
 
 
 def write(path: Path, hours: float) -> None:
@@ -67,7 +68,8 @@ def main() -> None:
             write(folder / "x.wav", hours)
             rows = [f"x.wav,{onset},{onset + CALL_S},chirp" for onset in np.arange(2.0, 52.0, EVERY_S)]
             (folder / "x.csv").write_text("recording,onset_s,offset_s,label\n" + "\n".join(rows) + "\n")
-            _, cpu, peak, events = find(folder, 1, "one")
+            runs = [find(folder, 1, f"one{number}") for number in range(REPEATS if hours < 1 else 1)]
+            _, cpu, peak, events = min(runs, key=lambda run: run[1])
             two, _, largest, _ = find(folder, 2, "two")
             sound_s = max(60.0, hours * 3600)
             print(
