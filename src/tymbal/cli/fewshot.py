@@ -34,7 +34,7 @@ class Learning:
     Parameters
     ----------
     size
-        Small, base, large (0.8, 2.1 and 5.4 million parameters), or cluster, which is as large as DRASDIC.
+        Small, base, large (0.8, 2.1 and 5.4 million parameters), or cluster, which is about as large as DRASDIC.
     scenes
         How many scenes are made; each is used three times.
     validation

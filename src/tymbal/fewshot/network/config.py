@@ -63,7 +63,7 @@ SIZES = {
     "small": NetworkConfig(),
     "base": NetworkConfig(dim=208, stem=(24, 48, 64), support_layers=1, cross_layers=3, similarity=64),
     "large": NetworkConfig(dim=304, heads=8, stem=(32, 64, 96), support_layers=2, cross_layers=3, similarity=96),
-    # As many parameters as DRASDIC has; for a cluster, never trained here.
+    # 111 M parameters, about as many as DRASDIC has; for a cluster, never trained here.
     "cluster": NetworkConfig(
         dim=768, heads=12, stem=(64, 128, 256), support_layers=6, cross_layers=9, widening=4, similarity=192
     ),
