@@ -17,10 +17,7 @@ for TASK in "$@"; do
     "$PYTHON" -m tymbal index "$DATA" --annotations "$DATA/annotations.csv" --metadata "$DATA/recordings.csv" --complete \
         -o "$WORK/$SET.corpus" --quiet
     "$PYTHON" docs/studies/detection_frames.py "$WORK/$SET.corpus" "$WORK/$SET.store"
-    INSTALLED=
-    if [ "$TASK" = types ]; then
-        INSTALLED=$WORK/$SET.10ms.store
-        "$PYTHON" docs/studies/detection_frames.py "$WORK/$SET.corpus" "$INSTALLED" 0.025 0.010
-    fi
-    "$PYTHON" docs/studies/detection.py "$TASK" "$WORK/$SET.corpus" "$WORK/$SET.store" "$WORK/$TASK" "$FOLDS" $INSTALLED
+    INSTALLED=$WORK/$SET.10ms.store
+    "$PYTHON" docs/studies/detection_frames.py "$WORK/$SET.corpus" "$INSTALLED" 0.025 0.010
+    "$PYTHON" docs/studies/detection.py "$TASK" "$WORK/$SET.corpus" "$WORK/$SET.store" "$WORK/$TASK.$FOLDS" "$FOLDS" "$INSTALLED"
 done
