@@ -8,7 +8,8 @@ TASK "types": within each bird its own letters, every third recording tested.
 Of the training recordings each third (half, for types) is held out by one of several networks: each is a detector of
 its own, calibrated on what it never saw ("one network"), and together they are the ensemble. "forward" and "both" are
 one network with two heads, read with and without the reverse head; "segments" and "gated" another, also read twice.
-The second store is for "as installed": one network as `tymbal detect train` makes it, nothing set but the layer.
+The second store is for "as installed": one network as `tymbal detect train` makes it, nothing set but the layer, and
+"pauses", the same with `--pauses`.
 FOLDER gets FOLD.METHOD.parquet, the detections in the tested recordings of a fold: rows of other recipes can be put
 there under names of their own and are told too.
 """
@@ -129,6 +130,18 @@ def run_fold(corpus: Corpus, store: FeatureStore, task: Task, fold: str) -> dict
     }
 
 
+def run_installed(corpus: Corpus, store: FeatureStore, task: Task, fold: str, folder: Path) -> None:
+    """One network as `tymbal detect train` makes it, read without and with `--pauses`."""
+    train, test = task.folds[fold]
+    start = time.process_time()
+    detector = Detector(layers=LAYERS, classes=task.config.classes, pauses=True)
+    detector.fit(store, corpus, recordings=train, groups=task.groups)
+    detector.predict(store, recordings=test).write_parquet(folder / f"{fold}.pauses.parquet")
+    detector.fitted_ = replace(detector.fitted_, gate=None)
+    detector.predict(store, recordings=test).write_parquet(folder / f"{fold}.as installed.parquet")
+    print(fold, f"as installed: {time.process_time() - start:.1f} CPU s", flush=True)
+
+
 def events_of(boxes: Boxes, labels: Sequence[str], track: Track) -> pl.DataFrame:
     """Boxes of one track as events."""
     return to_events(within(boxes, track.duration_s), labels, track.recording, track.channel)
@@ -196,13 +209,8 @@ def main() -> None:
             for method, events in run_fold(corpus, store, task, fold).items():
                 events.write_parquet(folder / f"{fold}.{method}.parquet")
             done.write_text(json.dumps(task.folds[fold][1]))
-        plain = folder / f"{fold}.as installed.parquet"
-        if len(sys.argv) > 6 and not plain.exists():
-            start = time.process_time()
-            detector = Detector(layers=LAYERS, classes=task.config.classes)
-            detector.fit(FeatureStore.open(sys.argv[6]), corpus, recordings=task.folds[fold][0], groups=task.groups)
-            detector.predict(FeatureStore.open(sys.argv[6]), recordings=task.folds[fold][1]).write_parquet(plain)
-            print(fold, f"as installed: {time.process_time() - start:.1f} CPU s", flush=True)
+        if len(sys.argv) > 6 and not (folder / f"{fold}.as installed.parquet").exists():
+            run_installed(corpus, FeatureStore.open(sys.argv[6]), task, fold, folder)
     methods = {path.name.removesuffix(".parquet").split(".", 1)[1] for path in folder.glob("*.parquet")}
     found = {
         method: pl.concat([pl.read_parquet(folder / f"{fold}.{method}.parquet") for fold in task.folds])

@@ -148,3 +148,31 @@ def sound_event_boxes(shares: list[float], half: int, drop: float, ratio: float)
             return [(first, stop, mean(first, stop)) for first, stop in boxes]
         _, row = min(tried)
         boxes[row : row + 2] = [(boxes[row][0], boxes[row + 1][1])]
+
+
+def joined_pauses(
+    boxes: list[tuple[float, float, float, int]], runs: list[Box]
+) -> list[tuple[float, float, float, int]]:
+    """Boxes (onset, offset, score, class) set against runs of sound, run by run in plain words."""
+    out = [box for box in boxes if not any(box[0] < run[1] and box[1] > run[0] for run in runs)]
+    kept: set[int] = set()
+    for run in runs:
+        inside = [number for number, box in enumerate(boxes) if box[0] < run[1] and box[1] > run[0]]
+        if not inside:
+            continue
+        own = sorted((boxes[number] for number in inside), key=lambda box: (box[0], box[1]))
+        if len(own) == 1:
+            stay = iou(own[0][:2], run) > 0.5
+        else:
+            apart = len({box[3] for box in own}) > 1
+            shared = [
+                min(one[1], two[1]) - two[0] > 0.2 * min(one[1] - one[0], two[1] - two[0])
+                for one, two in itertools.pairwise(own)
+            ]
+            stay = apart or any(shared)
+        if stay:
+            kept.update(inside)
+        else:
+            best = max(own, key=lambda box: box[2])
+            out.append((run[0], run[1], best[2], best[3]))
+    return sorted(out + [boxes[number] for number in kept])

@@ -68,6 +68,9 @@ class Training:
     members
         So many networks as one detector, each trained for all epochs with another part of the groups held out. 1: one
         network, stopped early.
+    pauses
+        Detections are set against runs of sound between pauses: a run in which the network finds several pieces of one
+        kind is one event, a run that it finds nothing in is none. For calls that seldom overlap. Needs log_mel.
     seed
         Of weights, order and what is held out.
     store
@@ -88,6 +91,7 @@ class Training:
     mixup: float = 0.0
     gain: float = 0.0
     members: int = 1
+    pauses: Annotated[bool, Parameter(negative="")] = False
     seed: int = 0
     store: Path | None = None
 
@@ -170,6 +174,7 @@ def _config(training: Training) -> DetectorConfig:
         classes=not training.one_class,
         bounds=training.bounds,
         stereo=training.stereo,
+        pauses=training.pauses,
         mixup=training.mixup,
         gain_db=training.gain,
         members=training.members,

@@ -48,6 +48,8 @@ class DetectorConfig:
     members : networks whose outputs are averaged, each trained for all epochs with another part of the groups held
         out, so that all groups teach and all calibrate; 1: one network, stopped and calibrated on a share held out.
     validation_fraction : share of the training recordings' groups held out for stopping, calibration and threshold.
+    pauses : detections are set against the runs of sound between pauses (an energy gate, tuned on the recordings
+        trained on); see `tymbal.detection.pauses`. Needs a layer that is a logarithm of power (`log_mel`).
     join_iou : forward and reverse boxes above this IoU can be one event.
     active : probability from which "segments" and "gated" count a frame as sounding; None: fitted on validation.
     """
@@ -68,6 +70,7 @@ class DetectorConfig:
     gain_db: float = 0.0
     members: int = 1
     validation_fraction: float = 0.2
+    pauses: bool = False
     join_iou: float = 0.5
     active: float | None = None
 

@@ -17,11 +17,13 @@ from tymbal.corpus import Corpus
 from tymbal.corpus.tables import as_text
 from tymbal.detection.boxes import UNKNOWN, Boxes
 from tymbal.detection.config import DetectorConfig
+from tymbal.detection.energy import tune_on_part
 from tymbal.detection.fitting import Fitted, fit
 from tymbal.detection.frames import Track, choose_layers, read_beside, read_track, tracks_of
-from tymbal.detection.inference import find_in_track
+from tymbal.detection.inference import Pauses, find_in_track
 from tymbal.detection.members import fit_together, open_network
 from tymbal.detection.network import DetectionNetwork
+from tymbal.detection.pauses import power_part
 from tymbal.detection.windows import Example
 from tymbal.errors import DataError, UsageError
 from tymbal.features import FeatureStore
@@ -98,6 +100,7 @@ class Detector:
         examples, self.labels_ = read_examples(store, corpus, names, self.config, label=label, recordings=recordings)
         self.channels_ = _same_channels(examples, sum(width for _, width in self.layers_))
         seen, classes, groups = self.seen_layers(), len(self.labels_), groups or {}
+        gate = tune_on_part(examples, self._own_power()) if self.config.pauses else None
         several = len({groups.get(each.track.recording, each.track.recording) for each in examples}) > 1
         if self.config.members > 1 and validation is None and several:
             self.fitted_ = fit_together(
@@ -106,6 +109,7 @@ class Detector:
         else:
             trained, held = _held_by_name(examples, validation) or hold_out(examples, groups, self.config)
             self.fitted_ = fit(trained, held, seen, classes, self.config, directory=directory, progress=progress)
+        self.fitted_ = replace(self.fitted_, gate=gate)
         manifest = store.manifest
         self.encoder_checksum_ = manifest.encoder_checksum
         self.provenance_ = {**manifest.parameters, "encoder_config": manifest.encoder_config}
@@ -136,12 +140,22 @@ class Detector:
         """(name, values per frame) as the network sees them: of all channels side by side."""
         return tuple((name, width * self.channels_) for name, width in self.layers_)
 
+    def pauses(self) -> Pauses | None:
+        """What hears pauses, where the detector does."""
+        gate = self._fit().gate
+        return None if gate is None else Pauses(gate, self._own_power())
+
+    def _own_power(self) -> slice:
+        """Powers of the channel that is judged: of several, its own stand first in every layer."""
+        start = power_part(self.seen_layers()).start
+        return slice(start, start + power_part(self.layers_).stop - power_part(self.layers_).start)
+
     def boxes(self, track: Track, network: DetectionNetwork | None = None, *, all: bool = False) -> Boxes:
         """Boxes in frames that are there as a whole."""
         calibration = self._fit().calibration
         levels = () if calibration.level is None else (calibration.level,)
-        finder = find_in_track(network or self.network(), self.config, track, levels)
-        boxes = within(finder.boxes(calibration), track.duration_s)
+        finder = find_in_track(network or self.network(), self.config, track, levels, self.pauses())
+        boxes = within(finder.detections(calibration, calibration.threshold), track.duration_s)
         return boxes if all else boxes.take(boxes.score >= calibration.threshold)
 
     def events(self, boxes: Boxes, recording: str, channel: int | None) -> pl.DataFrame:

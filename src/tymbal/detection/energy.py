@@ -49,9 +49,16 @@ class EnergyGate:
 
     def level_db(self, log_power: np.ndarray) -> Floats:
         """Power of each frame above the quiet level; log_power (frames, bands), natural logarithm."""
+        return self.above_quiet(self.power_db(log_power))
+
+    def power_db(self, log_power: np.ndarray) -> Floats:
+        """Power of each frame by itself, over the bands that count."""
         kept = log_power[:, int(self.low_share * log_power.shape[1]) :].astype(np.float64)
         top = kept.max(axis=1, keepdims=True)
-        power = (top[:, 0] + np.log(np.exp(kept - top).sum(axis=1))) * _DB
+        return np.asarray((top[:, 0] + np.log(np.exp(kept - top).sum(axis=1))) * _DB)
+
+    def above_quiet(self, power: Floats) -> Floats:
+        """Power of all frames of a recording above its quiet level, smoothed."""
         level = power - np.percentile(power, 20)
         reach = self.smoothed_frames // 2
         if not reach:
@@ -61,7 +68,11 @@ class EnergyGate:
 
     def boxes(self, log_power: np.ndarray, grid: FrameGrid) -> Boxes:
         """Boxes of one recording; the score is how far they rise above the threshold, 1 at 20 dB more."""
-        return self.trimmed(loud_runs(self.level_db(log_power), grid, self.threshold_db))
+        return self.runs(self.power_db(log_power), grid)
+
+    def runs(self, power: Floats, grid: FrameGrid) -> Boxes:
+        """The same of the power of every frame."""
+        return self.trimmed(loud_runs(self.above_quiet(power), grid, self.threshold_db))
 
     def trimmed(self, runs: Boxes) -> Boxes:
         """Runs, scored by their level, with short pauses bridged, short and faint ones dropped, and edges shifted."""
@@ -76,6 +87,12 @@ class EnergyGate:
         onset, offset = onset + self.shift_s[0], offset + self.shift_s[1]
         kept &= offset > onset
         return Boxes.make(onset[kept], offset[kept], score=np.clip(rise[kept] / 20, 0.0, 1.0))
+
+
+def tune_on_part(examples: Sequence[Example], part: slice) -> EnergyGate:
+    """`tune_gate` on frames whose logarithms of power are the values `part`."""
+    heard = [replace(each, track=replace(each.track, values=each.track.values[:, part])) for each in examples]
+    return tune_gate(heard)
 
 
 def loud_runs(level: Floats, grid: FrameGrid, threshold: float) -> Boxes:

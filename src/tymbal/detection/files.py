@@ -10,6 +10,7 @@ from tymbal.config import from_plain, to_plain
 from tymbal.detection.calibrating import Calibration
 from tymbal.detection.config import DetectorConfig
 from tymbal.detection.detector import Detector
+from tymbal.detection.energy import EnergyGate
 from tymbal.detection.fitting import Fitted
 from tymbal.errors import DataError
 from tymbal.training import read_tensors, write_tensors
@@ -32,6 +33,7 @@ def save_detector(detector: Detector, path: Path) -> Path:
         "encoder_checksum": detector.encoder_checksum_,
         "provenance": to_plain(detector.provenance_),
         "calibration": to_plain(detector.calibration_),
+        "gate": to_plain(detector.fitted_.gate),
         "notes": to_plain(detector.notes_),
     }
     write_tensors(path, detector.fitted_.tensors, state)
@@ -50,7 +52,8 @@ def load_detector(path: Path) -> Detector:
         )
     detector = Detector(from_plain(DetectorConfig, state["config"], where=path))
     calibration = from_plain(Calibration, state["calibration"], where=path)
-    detector.fitted_ = Fitted(tensors, calibration, state["notes"])
+    gate = from_plain(EnergyGate, state["gate"], where=path) if state.get("gate") else None
+    detector.fitted_ = Fitted(tensors, calibration, state["notes"], gate)
     detector.labels_ = tuple(state["labels"])
     detector.layers_ = tuple((name, int(width)) for name, width in state["layers"])
     detector.channels_ = int(state.get("channels", 1))

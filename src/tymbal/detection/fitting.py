@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from tymbal.detection.boxes import UNKNOWN, Boxes
 from tymbal.detection.calibrating import Calibration, best_level, calibrate
 from tymbal.detection.config import DetectorConfig
+from tymbal.detection.energy import EnergyGate
 from tymbal.detection.inference import Finder, find_in_track
 from tymbal.detection.losses import (
     activity_loss,
@@ -35,11 +36,12 @@ _SHORTEST_SPREAD = 0.2  # of log durations, where all events are alike
 
 @dataclass(frozen=True)
 class Fitted:
-    """A fitted network's tensors, what its scores are worth, and notes for the record."""
+    """A fitted network's tensors, what its scores are worth, notes for the record, and the gate that hears pauses."""
 
     tensors: dict[str, Tensor]
     calibration: Calibration
     notes: dict[str, Any] = field(default_factory=dict)
+    gate: EnergyGate | None = None
 
 
 def make_outputs(config: DetectorConfig, classes: int) -> Outputs:

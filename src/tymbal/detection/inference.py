@@ -14,9 +14,11 @@ from tymbal.detection.boxes import Boxes
 from tymbal.detection.calibrating import Calibration
 from tymbal.detection.config import DetectorConfig
 from tymbal.detection.decoding import decode_edges, suppress
+from tymbal.detection.energy import EnergyGate
 from tymbal.detection.frames import Array, Track
 from tymbal.detection.methods import Candidates, Found, Level, get_method
 from tymbal.detection.network import DetectionNetwork
+from tymbal.detection.pauses import join_pauses
 from tymbal.detection.sebb import Changes, StepSettings
 from tymbal.detection.targets import Direction
 from tymbal.units import FrameGrid
@@ -62,6 +64,18 @@ def streamed(blocks: Iterable[Array], context: int) -> Iterator[Piece]:
         held, first = held[kept - first :].copy(), kept
 
 
+@dataclass(frozen=True)
+class Pauses:
+    """The gate that hears pauses, and where the powers that it hears stand among a frame's values."""
+
+    gate: EnergyGate
+    part: slice
+
+    def power(self, values: Array) -> Array:
+        """Power of every frame."""
+        return np.asarray(self.gate.power_db(values[:, self.part]), dtype=np.float32)
+
+
 class Finder:
     """Collects what a network finds in the pieces of one track."""
 
@@ -72,6 +86,7 @@ class Finder:
         grid: FrameGrid,
         nyquist_hz: float,
         levels: tuple[Level, ...] = (),
+        pauses: Pauses | None = None,
     ) -> None:
         self._network, self._config, self._grid, self._nyquist = network, config, grid, nyquist_hz
         self._edges: dict[Direction, list[Boxes]] = {way: [] for way in network.outputs.directions}
@@ -79,6 +94,7 @@ class Finder:
         self._runs = {level: _Runs(level, grid, classes) for level in levels if isinstance(level, float)}
         halves = {level.half_frames for level in levels if isinstance(level, StepSettings)}
         self._changes = {half: Changes(half, classes) for half in sorted(halves)}
+        self._pauses, self._power = pauses, [np.zeros(0, dtype=np.float32)]  # a day at 10 ms: 35 MB
 
     @staticmethod
     def context(config: DetectorConfig) -> int:
@@ -88,6 +104,8 @@ class Finder:
     def take(self, piece: Piece) -> None:
         """Judge one piece; they must come in order."""
         values = torch.from_numpy(np.ascontiguousarray(piece.values))[None]
+        if self._pauses is not None:
+            self._power.append(self._pauses.power(piece.values[piece.own]))
         with torch.no_grad():
             raw = self._network(values, torch.ones(values.shape[:2], dtype=torch.bool))
             grid = FrameGrid(self._grid.hop_s, self._grid.center_s(piece.first), self._grid.receptive_s)
@@ -123,6 +141,15 @@ class Finder:
             candidates = self._combined(own, runs.between(start, end))
             parts.append(calibration.boxes(candidates, self._config.decoding))
         return Boxes.join(parts)
+
+    def detections(self, calibration: Calibration, threshold: float) -> Boxes:
+        """The same, and what reaches the threshold set against pauses where the detector hears them."""
+        boxes = self.boxes(calibration)
+        if self._pauses is None:
+            return boxes
+        told = boxes.score >= threshold
+        runs = self._pauses.gate.runs(np.concatenate(self._power).astype(np.float64), self._grid)
+        return Boxes.join([join_pauses(boxes.take(told), runs), boxes.take(~told)]).sorted()
 
     def _held(self, level: Level | None) -> tuple[dict[Direction, Boxes], Boxes]:
         """Everything found so far in order of time: of each direction, and runs at the given level."""
@@ -202,10 +229,14 @@ class _Runs:
 
 
 def find_in_track(
-    network: DetectionNetwork, config: DetectorConfig, track: Track, levels: tuple[Level, ...] = ()
+    network: DetectionNetwork,
+    config: DetectorConfig,
+    track: Track,
+    levels: tuple[Level, ...] = (),
+    pauses: Pauses | None = None,
 ) -> Finder:
     """What a network finds in frames that are there as a whole."""
-    finder = Finder(network, config, track.grid, track.nyquist_hz, levels)
+    finder = Finder(network, config, track.grid, track.nyquist_hz, levels, pauses)
     for piece in pieces(track.values, Finder.context(config)):
         finder.take(piece)
     return finder

@@ -156,7 +156,7 @@ def _detect(
         specs = {spec.name: spec.grid for spec in bound.layers}
         grid = even_grid({name: specs[name] for name, _ in detector.layers_})
         levels = () if calibration.level is None else (calibration.level,)
-        finders = [Finder(network, detector.config, grid, rate_hz / 2, levels) for _ in seen]
+        finders = [Finder(network, detector.config, grid, rate_hz / 2, levels, detector.pauses()) for _ in seen]
         own = [blocks(_units(detector, bound, reader), grid) for reader in readers]
         rows = (np.concatenate(parts, axis=1) for parts in zip(*own, strict=True))
         for piece in streamed(rows, Finder.context(detector.config)):
@@ -168,7 +168,7 @@ def _detect(
         if faults is not None:  # some come to light in reading
             faults.extend(each for reader in readers for each in reader.faults if each not in faults)
     least = calibration.threshold if threshold is None else threshold
-    found = [within(finder.boxes(calibration), duration_s) for finder in finders]
+    found = [within(finder.detections(calibration, least), duration_s) for finder in finders]
     return [boxes.take(boxes.score >= least) for boxes in found], duration_s
 
 
@@ -328,7 +328,16 @@ def _items(recordings: Path) -> list[Item]:
 def _identity(detector: Detector) -> str:
     """What decides a detector's boxes, as one digest."""
     tensors = {name: tensor.flatten().tolist() for name, tensor in sorted(detector.fitted_.tensors.items())}
-    return digest([tensors, detector.config, detector.calibration_, detector.labels_, detector.encoder_checksum_])
+    return digest(
+        [
+            tensors,
+            detector.config,
+            detector.calibration_,
+            detector.labels_,
+            detector.encoder_checksum_,
+            detector.fitted_.gate,
+        ]
+    )
 
 
 def _check_settings(folder: Path, settings: dict[str, Any]) -> None:
