@@ -8,7 +8,7 @@ from pathlib import Path
 from tymbal.errors import UsageError, require
 from tymbal.evaluation import confusion
 from tymbal.jobs import write_text
-from tymbal.report import boxes, detections, diagnoses, label_sets, sections, sweeps
+from tymbal.report import detections, diagnoses, label_sets, sections, sweeps
 from tymbal.report.calibration import calibration
 from tymbal.report.examples import Sounds, card, open_sounds, pick, with_sureness
 from tymbal.report.figures import confusion_table
@@ -53,9 +53,12 @@ def write_report(
         place = corpus if corpus is not None else scored.scores.provenance.get("corpus")
         sounds = open_sounds(place, scored.path)
         return _write(out, document(detections.title(scored), detections.body(scored, sounds, examples)), sounds)
-    if boxes.is_boxes(run):
-        bench = boxes.open_boxes(run)
-        return _write(out, document(boxes.title(bench), boxes.body(bench)), Sounds(None))
+    if (Path(run) / "results.json").is_file():
+        from tymbal.report import boxes  # brings the detector, and torch with it
+
+        if boxes.is_boxes(run):
+            bench = boxes.open_boxes(run)
+            return _write(out, document(boxes.title(bench), boxes.body(bench)), Sounds(None))
     diagnosis = diagnoses.find_diagnosis(run)
     if diagnosis is not None and not (Path(run) / "results.json").is_file():
         return _write(out, document(diagnoses.title(diagnosis), diagnoses.body(diagnosis)), Sounds(None))
