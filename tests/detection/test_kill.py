@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import soundfile
 from tests.detection.conftest import RATE, SMALL, Bursts, burst_sound
+from tests.memory import PEAK
 
 from tymbal.detection import Detector
 from tymbal.encoders.source import open_encoder
@@ -21,11 +22,11 @@ pytestmark = pytest.mark.full
 
 KILLS, RECORDINGS = 8, 12
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-RUN = """
-import resource, sys
+RUN = f"""{PEAK}
+import sys
 from tymbal.cli.main import main
 code = main(sys.argv[1:])
-print(code, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (1024 if sys.platform != "darwin" else 1024**2))
+print(code, peak_mb())
 """
 
 

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 from tests.features.toys import contents, noise
+from tests.memory import PEAK
 
 from tymbal.corpus import index
 from tymbal.features import FeatureStore
@@ -115,12 +116,12 @@ def test_a_full_disk_is_told_and_the_job_goes_on_after_room_is_made(
     assert {path: path.stat().st_mtime_ns for path in records} == records  # what was there was not made again
 
 
-RUN = """
+RUN = f"""{PEAK}
 import resource, sys
 from tymbal.cli.main import main
 code = main(sys.argv[1:])
-peaks = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-print(code, *(peak // (1024 if sys.platform != "darwin" else 1024**2) for peak in peaks))
+workers = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+print(code, peak_mb(), workers // (1024 if sys.platform != "darwin" else 1024**2))
 """
 
 

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 import soundfile
 from tests.benchmarks.fewshot.replicas import ONSETS, SECONDS, SET_RATES, dcase, fasd13, rows_of, sound
+from tests.memory import PEAK
 
 from tymbal.benchmarks.fewshot import FewshotConfig, run_fewshot
 from tymbal.benchmarks.fewshot.finding import FindTask
@@ -102,12 +103,12 @@ def test_eight_hours_are_streamed(tmp_path: Path) -> None:
     lines = ["Starttime,Endtime,Q"] + [f"{a:.4f},{b:.4f},{word}" for a, b, word in rows]
     path.with_suffix(".csv").write_text("\n".join(lines) + "\n")
     code = (
-        "import resource, sys; from tymbal.cli.main import main; code = main(sys.argv[1:]);"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024); sys.exit(code)"
+        PEAK
+        + "import sys\nfrom tymbal.cli.main import main\ncode = main(sys.argv[1:])\nprint(peak_mb())\nsys.exit(code)"
     )
     asked = ["bench", "fasd13", "--data", str(path.parents[1]), "-o", str(tmp_path / "out"), "--quiet", "--sets", "HG"]
     asked += ["--finders", "default", "--protocols", "within", "--shots", "5"]
-    ran = subprocess.run([sys.executable, "-c", code, *asked], capture_output=True, text=True, check=True)
+    ran = subprocess.run([sys.executable, "-c", PEAK + run, *asked], capture_output=True, text=True, check=True)
     assert float(ran.stdout) < 500, "as float32 the recording alone would take 1,050 MB; torch takes 200"
     row = pl.read_parquet(tmp_path / "out" / "results.parquet").row(0, named=True)
     assert row["true"] + row["missed"] == 2 * len(ONSETS) - 5
