@@ -8,8 +8,8 @@ TASK "types": within each bird its own letters, every third recording tested.
 Of the training recordings each third (half, for types) is held out by one of several networks: each is a detector of
 its own, calibrated on what it never saw ("one network"), and together they are the ensemble. "forward" and "both" are
 one network with two heads, read with and without the reverse head; "segments" and "gated" another, also read twice.
-The second store is for "as installed": one network as `tymbal detect train` makes it, nothing set but the layer, and
-"pauses", the same with `--pauses`.
+The second store is for "as installed": one network as `tymbal detect train` makes it, nothing set but the layer, by
+three seeds, and "pauses", the same with `--pauses`.
 FOLDER gets FOLD.METHOD.parquet, the detections in the tested recordings of a fold: rows of other recipes can be put
 there under names of their own and are told too.
 """
@@ -50,6 +50,7 @@ from tymbal.features import FeatureStore
 
 METRICS = ("f1@0.5", "f1@0.8")
 HEAD = "\n| {} | " + " | ".join(METRICS) + " |\n|---|" + "---|" * len(METRICS)
+SEEDS = 3  # of what is installed
 LOOKED_AT = ("R3625", "g19o3U")
 LAYERS = ("log_mel",)
 CONFIG = DetectorConfig(
@@ -130,16 +131,20 @@ def run_fold(corpus: Corpus, store: FeatureStore, task: Task, fold: str) -> dict
     }
 
 
-def run_installed(corpus: Corpus, store: FeatureStore, task: Task, fold: str, folder: Path) -> None:
-    """One network as `tymbal detect train` makes it, read without and with `--pauses`."""
+def run_installed(corpus: Corpus, store: FeatureStore, task: Task, fold: str, folder: Path, seed: int) -> None:
+    """One network as `tymbal detect train --seed SEED` makes it, read without and with `--pauses`."""
+    plain, pauses = (folder / f"{fold}.{name} {seed + 1}.parquet" for name in ("as installed", "pauses"))
+    if plain.exists():
+        return
     train, test = task.folds[fold]
     start = time.process_time()
-    detector = Detector(layers=LAYERS, classes=task.config.classes, pauses=True)
+    training = replace(DetectorConfig().training, seed=seed)
+    detector = Detector(layers=LAYERS, classes=task.config.classes, training=training, pauses=True)
     detector.fit(store, corpus, recordings=train, groups=task.groups)
-    detector.predict(store, recordings=test).write_parquet(folder / f"{fold}.pauses.parquet")
+    detector.predict(store, recordings=test).write_parquet(pauses)
     detector.fitted_ = replace(detector.fitted_, gate=None)
-    detector.predict(store, recordings=test).write_parquet(folder / f"{fold}.as installed.parquet")
-    print(fold, f"as installed: {time.process_time() - start:.1f} CPU s", flush=True)
+    detector.predict(store, recordings=test).write_parquet(plain)
+    print(fold, f"as installed {seed + 1}: {time.process_time() - start:.1f} CPU s", flush=True)
 
 
 def events_of(boxes: Boxes, labels: Sequence[str], track: Track) -> pl.DataFrame:
@@ -209,8 +214,8 @@ def main() -> None:
             for method, events in run_fold(corpus, store, task, fold).items():
                 events.write_parquet(folder / f"{fold}.{method}.parquet")
             done.write_text(json.dumps(task.folds[fold][1]))
-        if len(sys.argv) > 6 and not (folder / f"{fold}.as installed.parquet").exists():
-            run_installed(corpus, FeatureStore.open(sys.argv[6]), task, fold, folder)
+        for seed in range(SEEDS if len(sys.argv) > 6 else 0):
+            run_installed(corpus, FeatureStore.open(sys.argv[6]), task, fold, folder, seed)
     methods = {path.name.removesuffix(".parquet").split(".", 1)[1] for path in folder.glob("*.parquet")}
     found = {
         method: pl.concat([pl.read_parquet(folder / f"{fold}.{method}.parquet") for fold in task.folds])
@@ -278,6 +283,7 @@ def tell(corpus: Corpus, tested: Sequence[str], found: Mapping[str, pl.DataFrame
     tell_scores(problems)
     print(HEAD.format("difference"))
     pairs = [(each, "gate") for each in problems if each != "gate"]
+    pairs += [(f"pauses {n}", f"as installed {n}") for n in (1, 2, 3)]
     pairs += [("both", "forward"), *((f"both {n}", f"forward {n}") for n in (1, 2, 3)), ("both 1", "segments 1")]
     for a, b in pairs:
         if a in problems and b in problems:
