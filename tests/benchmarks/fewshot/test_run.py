@@ -102,10 +102,7 @@ def test_eight_hours_are_streamed(tmp_path: Path) -> None:
     rows = rows_of(ONSETS) + [(end_s + a, end_s + b, word) for a, b, word in rows_of(ONSETS)]
     lines = ["Starttime,Endtime,Q"] + [f"{a:.4f},{b:.4f},{word}" for a, b, word in rows]
     path.with_suffix(".csv").write_text("\n".join(lines) + "\n")
-    code = (
-        PEAK
-        + "import sys\nfrom tymbal.cli.main import main\ncode = main(sys.argv[1:])\nprint(peak_mb())\nsys.exit(code)"
-    )
+    run = "import sys\nfrom tymbal.cli.main import main\ncode = main(sys.argv[1:])\nprint(peak_mb())\nsys.exit(code)"
     asked = ["bench", "fasd13", "--data", str(path.parents[1]), "-o", str(tmp_path / "out"), "--quiet", "--sets", "HG"]
     asked += ["--finders", "default", "--protocols", "within", "--shots", "5"]
     ran = subprocess.run([sys.executable, "-c", PEAK + run, *asked], capture_output=True, text=True, check=True)
