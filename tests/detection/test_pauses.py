@@ -18,6 +18,7 @@ from tymbal.detection.energy import EnergyGate
 from tymbal.detection.fitting import Fitted
 from tymbal.detection.frames import read_track
 from tymbal.detection.pauses import join_pauses, power_part
+from tymbal.detection.running import detect_channels
 from tymbal.errors import UsageError
 
 RUNS = Boxes.make([1.0, 3.0], [2.0, 4.0])
@@ -98,6 +99,18 @@ def test_detections_are_those_of_the_network_set_against_the_runs(
     assert len(runs) > 5
     np.testing.assert_allclose(found.edges_s, wanted.edges_s, atol=1e-5)
     np.testing.assert_array_equal(found.label, wanted.label)
+
+
+def test_eval_judges_what_run_finds(settled: Detector, bursts: Bursts) -> None:
+    """Candidates below the threshold are ranked, and join nothing."""
+    name = bursts.corpus.recordings["recording"][0]
+    path, least = bursts.corpus.file(name), settled.calibration_.threshold
+    told, _ = detect_channels(settled, bursts.encoder, path, channels="mix")
+    every, _ = detect_channels(settled, bursts.encoder, path, channels="mix", all=True)
+    for side, boxes in told.items():
+        more = every[side]
+        assert len(more) > len(boxes)
+        assert more.take(more.score >= least).edges_s.tolist() == boxes.edges_s.tolist()
 
 
 @pytest.mark.full

@@ -54,7 +54,7 @@ def evaluate(
     provenance : what else the scores are to remember, as the name of the detector's file.
 
     Boxes with bounds in frequency are judged as areas where every event of the corpus has bounds, else in time.
-    The `oracle` of the result is the truth through the detector's targets, decoder and fusion.
+    The `oracle` of the result is the truth through the detector's targets, decoder and fusion; pauses are left out.
     """
     table = corpus.recordings if recordings is None else corpus.recordings.filter(pl.col("recording").is_in(recordings))
     events = labelled_events(corpus, label, detector.config).drop_nulls(["onset_s", "offset_s"])
@@ -65,7 +65,9 @@ def evaluate(
     found, ceilings = [], []
     for recording in table["recording"]:
         path, own = corpus.file(recording), events.filter(pl.col("recording") == recording)
-        sides, duration_s = detect_channels(detector, encoder, path, channels="each" if apart else "mix", threshold=0.0)
+        sides, duration_s = detect_channels(
+            detector, encoder, path, channels="each" if apart else "mix", threshold=threshold, all=True
+        )
         grid, nyquist_hz = _grid(detector, encoder, path)
         for channel, boxes in sides.items():
             found.append(detector.events(boxes, recording, channel))

@@ -109,11 +109,12 @@ def detect_channels(
     *,
     channels: Channels = "each",
     threshold: float | None = None,
+    all: bool = False,
     faults: list[Fault] | None = None,
 ) -> tuple[dict[int | None, Boxes], float]:
     """Boxes in every channel of a recording by its number (None: the mix), and its seconds.
 
-    `faults` gets what was odd about the file, once it is read.
+    `all` : also the candidates below the threshold. `faults` gets what was odd about the file, once it is read.
     A detector that was trained in stereo hears all channels at once, whatever `channels` says. Raises DataError where
     it is given a recording of another number of channels.
     """
@@ -128,12 +129,12 @@ def detect_channels(
                 allowed=f"{detector.channels_}, as in the recordings that this stereo detector was trained on",
                 mend="Give such recordings, or a detector trained without stereo.",
             )
-        boxes, duration_s = _detect(detector, encoder, path, every, threshold, faults)
+        boxes, duration_s = _detect(detector, encoder, path, every, threshold, faults, all)
         return dict(zip(every, boxes, strict=True)), duration_s
     chosen: list[int | None] = [None] if channels == "mix" and count > 1 else [*every]
     found, duration_s = {}, 0.0
     for channel in chosen:
-        (found[channel],), duration_s = _detect(detector, encoder, path, [channel], threshold, faults)
+        (found[channel],), duration_s = _detect(detector, encoder, path, [channel], threshold, faults, all)
     return found, duration_s
 
 
@@ -144,6 +145,7 @@ def _detect(
     seen: Sequence[int | None],
     threshold: float | None,
     faults: list[Fault] | None = None,
+    all: bool = False,
 ) -> tuple[list[Boxes], float]:
     """Boxes in each of the channels `seen`, judged with all of them side by side."""
     made, calibration, network = detector.provenance_, detector.calibration_, detector.network()
@@ -169,7 +171,7 @@ def _detect(
             faults.extend(each for reader in readers for each in reader.faults if each not in faults)
     least = calibration.threshold if threshold is None else threshold
     found = [within(finder.detections(calibration, least), duration_s) for finder in finders]
-    return [boxes.take(boxes.score >= least) for boxes in found], duration_s
+    return found if all else [boxes.take(boxes.score >= least) for boxes in found], duration_s
 
 
 def _units(detector: Detector, encoder: Encoder, reader: AudioReader) -> Iterator[Unit]:
