@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.reference import fewshot_network as slow
 
-from tymbal.fewshot.network import attention
 from tymbal.fewshot.network.attention import CrossLayer, SupportLayer, rotated
 
 
@@ -35,18 +33,6 @@ def test_a_cross_layer_is_that_of_loops_gradients_too(seed: int, queries: int, s
     theirs = torch.autograd.grad((wanted * direction).sum() + (weights @ own).sum(), parameters)
     for one, other in zip(ours, theirs, strict=True):
         torch.testing.assert_close(one, other, atol=1e-9, rtol=1e-7)
-
-
-def test_queries_are_asked_in_parts_without_a_difference(monkeypatch: pytest.MonkeyPatch) -> None:
-    torch.manual_seed(3)
-    layer, x = CrossLayer(8, 2, 2), torch.randn(2, 11, 8)
-    memory, masked, own = layer.remember(torch.randn(2, 5, 8)), torch.zeros(2, 5, dtype=torch.bool), torch.ones(2, 5)
-    with torch.no_grad():
-        whole = layer(x, memory, masked, own)
-        monkeypatch.setattr(attention, "CHUNK", 3)
-        parts = layer(x, memory, masked, own)
-    for one, other in zip(whole, parts, strict=True):
-        torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-5)
 
 
 def test_masked_tokens_are_not_looked_at() -> None:

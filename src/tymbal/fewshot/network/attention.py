@@ -7,18 +7,21 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-CHUNK = 512  # query tokens attended for at once where nothing is learned: memory does not grow with the query
+SHARE = 4  # columns beside the values, the first of which is what the weights are summed over; rounds the width up
 
 
-def attend(query: Tensor, key: Tensor, value: Tensor, masked: Tensor) -> tuple[Tensor, Tensor]:
-    """Scaled dot-product attention (Vaswani et al. 2017, equation 1).
+def attend(query: Tensor, key: Tensor, value: Tensor, masked: Tensor) -> Tensor:
+    """Scaled dot-product attention (Vaswani et al. 2017, equation 1); weights are never held whole.
 
-    query (batch, heads, q, size), key and value (batch, heads, s, size), masked (batch, s): True is never looked at.
-    Returns values (batch, heads, q, size) and weights (batch, heads, q, s).
+    query (batch, heads, q, size), key (batch, heads, s, size), value (batch, heads, s, n) with n >= size, masked
+    (batch, s): True is never looked at. Returns (batch, heads, q, n).
     """
-    scores = query @ key.transpose(2, 3) * query.shape[-1] ** -0.5
-    weights = scores.masked_fill(masked[:, None, None, :], float("-inf")).softmax(dim=-1)
-    return weights @ value, weights
+    size, width = query.shape[-1], value.shape[-1]
+    bias = query.new_zeros(masked.shape).masked_fill(masked, float("-inf"))[:, None, None, :]
+    query, key = (nn.functional.pad(each, (0, width - size)) for each in (query, key))  # the fast path has one width
+    return nn.functional.scaled_dot_product_attention(
+        query, key, value, attn_mask=bias.expand(-1, -1, query.shape[2], -1), scale=size**-0.5
+    )
 
 
 def rotated(x: Tensor, positions: Tensor) -> Tensor:
@@ -63,7 +66,7 @@ class SupportLayer(nn.Module):
 
     def forward(self, x: Tensor, masked: Tensor, positions: Tensor) -> Tensor:
         query, key, value = (split(each, self.heads) for each in self.qkv(self.norm(x)).chunk(3, dim=2))
-        values, _ = attend(rotated(query, positions), rotated(key, positions), value, masked)
+        values = attend(rotated(query, positions), rotated(key, positions), value, masked)
         return self.wide(x + self.out(values.transpose(1, 2).flatten(2)))  # type: ignore[no-any-return]
 
 
@@ -84,12 +87,9 @@ class CrossLayer(nn.Module):
 
     def forward(self, x: Tensor, memory: tuple[Tensor, Tensor], masked: Tensor, own: Tensor) -> tuple[Tensor, Tensor]:
         """Tokens (batch, q, dim) after the layer, and the weight (batch, q) that fell on `own` (batch, s) float."""
+        key, value = memory
         query = split(self.query(self.norm(x)), self.heads)
-        size = query.shape[2] if torch.is_grad_enabled() else CHUNK
-        values, shares = [], []
-        for part in torch.split(query, size, dim=2):
-            value, weights = attend(part, *memory, masked)
-            values.append(value)
-            shares.append(weights.mean(dim=1) @ own[:, :, None])
-        attended = torch.cat(values, dim=2).transpose(1, 2).flatten(2)
-        return self.wide(x + self.out(attended)), torch.cat(shares, dim=1)[..., 0]
+        shared = nn.functional.pad(own[:, None, :, None], (0, SHARE - 1)).expand(-1, self.heads, -1, -1)
+        found = attend(query, key, torch.cat([value, shared], dim=3), masked)
+        attended = found[..., :-SHARE].transpose(1, 2).flatten(2)
+        return self.wide(x + self.out(attended)), found[..., -SHARE].mean(dim=1)

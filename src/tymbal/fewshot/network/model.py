@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from tymbal.fewshot.network.attention import CHUNK, CrossLayer, SupportLayer
+from tymbal.fewshot.network.attention import CrossLayer, SupportLayer
 from tymbal.fewshot.network.config import STRIDE, NetworkConfig
 from tymbal.fewshot.network.curves import CURVES
 from tymbal.fewshot.network.labels import KNOWN, NEG, POS, UNK
@@ -22,6 +22,7 @@ from tymbal.fewshot.network.labels import KNOWN, NEG, POS, UNK
 TEMPERATURES = (0.05, 0.2)
 SIMILARITIES = 3 + len(TEMPERATURES)
 START = 0.75  # weight of each curve before training
+CHUNK = 512  # query tokens compared at once where nothing is learned: memory does not grow with the query
 TYPICAL = 24.0  # frames of a median example
 
 
