@@ -184,3 +184,69 @@ def test_counts_are_summed_within_subsets_and_each_share_has_its_own_harmonic_me
 def test_without_shots_everything_counts() -> None:
     counts = row(shots_then((10, 11, "POS")), [Event("r0", 0.0, 0.5, "", 0.9)], shots=0)
     assert (counts["true"], counts["false"], counts["missed"], counts["shots_end_s"]) == (1, 0, 5, None)
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), sizes=st.tuples(st.integers(3, 20), st.integers(1, 30)), shots=st.integers(0, 3))
+def test_average_precision_equals_its_twin(seed: int, sizes: tuple[int, int], shots: int) -> None:
+    truth, said = scene(seed, *sizes, labels="pppu", recordings=3)
+    truth = [event._replace(label="UNK" if event.label == "u" else "POS") for event in truth]
+    rankings = {
+        name: slow.ranking(
+            [event for event in truth if event.recording == name and event.label == "POS"],
+            [event for event in truth if event.recording == name and event.label == "UNK"],
+            [event for event in said if event.recording == name],
+            shots,
+            0.3,
+        )
+        for name in SUBSETS
+    }
+    twin = slow.mean_average_precision(rankings, SUBSETS)
+    found = score_fewshot(events(said), events(truth), subsets=SUBSETS, candidates=events(said), shots=shots)
+    assert found.ap is None if twin is None else found.ap is not None
+    if found.ap is not None:
+        assert found.ap.value == pytest.approx(twin, abs=1e-12)
+
+
+def test_average_precision_by_hand() -> None:
+    """Events at 10, 12, 14 and 16 s, an unknown one at 20 s; the curve goes 1/1, 1/2, 2/3, (UNK leaves), 3/4, 3/5."""
+    truth = shots_then(*((at, at + 1, "POS") for at in (10, 12, 14, 16)), (20, 21, "UNK"))
+    said = [Event("r0", 10, 11, "", 0.9), Event("r0", 30, 31, "", 0.8), Event("r0", 12, 13, "", 0.7)]
+    lower = [Event("r0", 20, 21, "", 0.45), Event("r0", 14, 15, "", 0.4), Event("r0", 0.0, 0.5, "", 0.2)]
+    found = score_fewshot(events(said), events(truth), subsets={"r0": "x"}, candidates=events(said + lower))
+    assert found.ap is not None
+    assert found.ap.value == pytest.approx((1 + 3 / 4 + 3 / 4) / 4), "each event at the best precision from there on"
+    assert found.subsets["ap"].to_list() == [found.ap.value]
+    assert found.recordings.select("true", "false", "missed").row(0) == (2, 1, 2), "counts are of what was decided"
+    # scored above all, what lies on an example is false from the first rank on, what lies on UNK is still not there
+    first = [lower[0]._replace(score=0.99), lower[2]._replace(score=0.95)]
+    found = score_fewshot(events(said), events(truth), subsets={"r0": "x"}, candidates=events([*said, *first]))
+    assert found.ap is not None
+    assert found.ap.value == pytest.approx((1 / 2 + 1 / 2) / 4)
+
+
+def test_a_ranking_per_subset_with_what_is_silent_missed_whole_and_without_scores_refused() -> None:
+    truth = shots_then((10, 11, "POS")) + [event._replace(recording="r1") for event in shots_then((10, 11, "POS"))]
+    truth += [Event("r2", 10, 11, "UNK")]
+    said = events([Event("r0", 10, 11, "", 0.6), Event("r2", 30, 31, "", 0.9)])
+    found = score_fewshot(said, events(truth), subsets={"r0": "x", "r1": "x", "r2": "y"}, candidates=said)
+    assert found.ap is not None
+    assert found.ap.value == pytest.approx(1 / 7), "r1 is silent: its six events are missed"
+    assert found.ap.low is None
+    assert found.subsets["ap"].to_list() == [pytest.approx(1 / 7), None], "y has nothing to find"
+    assert found.ap.per_unit == {"r0": 1.0, "r1": 0.0, "r2": None}
+    assert score_fewshot(said, events(truth), subsets={"r0": "x"}).ap is None
+    nothing = said.with_columns(score=pl.lit(None, dtype=pl.Float64))
+    with pytest.raises(DataError, match="no score"):
+        score_fewshot(said, events(truth), subsets={"r0": "x"}, candidates=nothing)
+
+
+def test_average_precision_has_an_interval_over_recordings_as_f1_has() -> None:
+    truth, said = scene(1, 200, 200, labels="p", recordings=10)
+    subsets = {f"r{n}": "xy"[n % 2] for n in range(10)}
+    found = score_fewshot(events(said), events(truth), subsets=subsets, candidates=events(said), shots=2)
+    assert found.ap is not None
+    assert found.ap.low is not None
+    assert found.ap.high is not None
+    assert found.ap.low < found.ap.value < found.ap.high
+    assert found.ap.units == found.f1.units == 10

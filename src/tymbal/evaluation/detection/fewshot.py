@@ -5,12 +5,16 @@
 is the largest at IoU > 0.3; what is left over and matches an unknown event is excused, one to one. 4. In a recording
 without any prediction all events of the target are missed, the shots included. 5. Counts are summed within subsets;
 precision, recall and F1 are each the harmonic mean over subsets, none below 1e-5.
+
+Not of the challenge, but free of thresholds: average precision by score, the candidates of a subset in one ranking, the
+mean over subsets. Rules 1, 2 and 4 hold for the candidates as for predictions; matching goes by score, and a candidate
+left over that matches an unknown event leaves the ranking.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -21,6 +25,8 @@ from tymbal.errors import DataError, UsageError
 from tymbal.evaluation.counting import Counted, divide, mean_defined
 from tymbal.evaluation.detection.boxes import Booleans, Floats, Integers, as_boxes
 from tymbal.evaluation.detection.matching import match_boxes
+from tymbal.evaluation.detection.problem import UNKNOWN, Boxes, DetectionProblem, DetectionSettings
+from tymbal.evaluation.detection.ranking import RankedBoxes
 from tymbal.evaluation.intervals import CONFIDENCE, MIN_UNITS, SHOWN_UNITS, Estimate, resample, share_interval
 
 FLOOR = 1e-5
@@ -31,8 +37,9 @@ _SHARES = ("precision", "recall", "f1")
 class FewshotScores:
     """Harmonic means over subsets with intervals over recordings, arithmetic means beside them, and the counts.
 
-    subsets : subset, recordings, true, false, missed, precision, recall, f1. recordings : recording, subset, true,
+    subsets : subset, recordings, true, false, missed, precision, recall, f1, ap. recordings : recording, subset, true,
     false, missed, excused, shots_end_s. Nulls where a share has no denominator.
+    ap : average precision, the arithmetic mean over subsets that have an event to find; None without candidates.
     """
 
     precision: Estimate
@@ -41,6 +48,7 @@ class FewshotScores:
     arithmetic: Mapping[str, float]
     subsets: pl.DataFrame
     recordings: pl.DataFrame
+    ap: Estimate | None = None
 
 
 def score_fewshot(
@@ -48,6 +56,7 @@ def score_fewshot(
     references: pl.DataFrame,
     *,
     subsets: Mapping[str, str],
+    candidates: pl.DataFrame | None = None,
     coverage: pl.DataFrame | None = None,
     durations: Mapping[str, float] | None = None,
     shots: int = 5,
@@ -59,6 +68,7 @@ def score_fewshot(
     predictions, references : Events. References of certainty "unknown" or label "UNK" are unknown (UNK), all others
         are of the target (POS); predictions are of the target whatever their label.
     subsets : {recording: its subset} of every recording scored, found in or not.
+    candidates : Events with scores, the predictions among them and what is scored lower, for average precision alone.
     coverage, durations : holes of the coverage of a recording in them are unknown events too, which is how tables
         with UNK are read here; `durations` (s) closes the last hole.
     shots : first events that were examples; 0 where these came from elsewhere, and all of each recording counts.
@@ -69,21 +79,49 @@ def score_fewshot(
     names = sorted(subsets)
     if not names:
         raise DataError("no recording to score", where="subsets")
-    truth, said = _side(references, names, "references"), _side(predictions, names, "predictions")
-    unknown = _is_unknown(truth)
-    place = _place(truth, names)
-    boxes = as_boxes(truth.select("onset_s", "offset_s").to_numpy(), "references")
-    holes, hole_place = _holes(coverage, durations or {}, names)
-    shots_end = _shots_end(boxes[~unknown], place[~unknown], len(names), shots)
-    kept = boxes[:, 1] > shots_end[place]
-    excusing = np.concatenate([boxes[unknown & kept], holes[holes[:, 1] > shots_end[hole_place]]])
-    excusing_place = np.concatenate([place[unknown & kept], hole_place[holes[:, 1] > shots_end[hole_place]]])
-    theirs = as_boxes(said.select("onset_s", "offset_s").to_numpy(), "predictions")
-    their_place = _place(said, names)
-    silent = np.bincount(their_place, minlength=len(names)) == 0
-    targets = ~unknown & (kept | silent[place])
-    counts = _counts(boxes[targets], place[targets], theirs, their_place, excusing, excusing_place, minimum_iou, names)
-    return _scores(counts, names, [subsets[name] for name in names], shots_end, seed)
+    truth = _truth(references, coverage, durations or {}, names, shots)
+    counts = _counts(truth, _side(predictions, names, "predictions"), minimum_iou, names)
+    subset = [subsets[name] for name in names]
+    scores = _scores(counts, names, subset, truth.shots_end_s, seed)
+    if candidates is None:
+        return scores
+    ranked = _ranked(truth, _side(candidates, names, "candidates"), minimum_iou, names, subset)
+    return _with_ap(scores, ranked, names, seed)
+
+
+@dataclass(frozen=True)
+class _Truth:
+    """References by rule 1: events of the target, which of them are `kept` after the shots, and what excuses."""
+
+    boxes: Floats
+    place: Integers
+    kept: Booleans
+    excusing: Floats
+    excusing_place: Integers
+    shots_end_s: Floats
+
+    def targets(self, silent: Booleans) -> tuple[Floats, Integers]:
+        """What is to be found, and in which recording: all events where the recording is `silent` (rule 4)."""
+        ours = self.kept | silent[self.place]
+        return self.boxes[ours], self.place[ours]
+
+
+def _truth(
+    references: pl.DataFrame,
+    coverage: pl.DataFrame | None,
+    durations: Mapping[str, float],
+    names: list[str],
+    shots: int,
+) -> _Truth:
+    table = _side(references, names, "references")
+    unknown, place = _is_unknown(table), _place(table, names)
+    boxes = as_boxes(table.select("onset_s", "offset_s").to_numpy(), "references")
+    holes, hole_place = _holes(coverage, durations, names)
+    end = _shots_end(boxes[~unknown], place[~unknown], len(names), shots)
+    kept, kept_holes = boxes[:, 1] > end[place], holes[:, 1] > end[hole_place]
+    excusing = np.concatenate([boxes[unknown & kept], holes[kept_holes]])
+    excusing_place = np.concatenate([place[unknown & kept], hole_place[kept_holes]])
+    return _Truth(boxes[~unknown], place[~unknown], kept[~unknown], excusing, excusing_place, end)
 
 
 def _side(table: pl.DataFrame, names: list[str], name: str) -> pl.DataFrame:
@@ -128,32 +166,67 @@ def _shots_end(boxes: Floats, place: Integers, count: int, shots: int) -> Floats
     return ends
 
 
-def _counts(
-    targets: Floats,
-    place: Integers,
-    theirs: Floats,
-    their_place: Integers,
-    excusing: Floats,
-    excusing_place: Integers,
-    minimum_iou: float,
-    names: list[str],
-) -> Integers:
+def _counts(truth: _Truth, said: pl.DataFrame, minimum_iou: float, names: list[str]) -> Integers:
     """(recordings, 4): true, false, missed, excused."""
 
     def table(of: Integers) -> Integers:
         return np.bincount(of, minlength=len(names))
 
+    theirs, their_place = as_boxes(said.select("onset_s", "offset_s").to_numpy(), "predictions"), _place(said, names)
+    targets, place = truth.targets(table(their_place) == 0)
     hits = match_boxes(targets, theirs, minimum_iou=minimum_iou, reference_group=place, prediction_group=their_place)
     left = np.setdiff1d(np.arange(len(theirs)), hits.prediction, assume_unique=True)
     excused = match_boxes(
-        excusing,
+        truth.excusing,
         theirs[left],
         minimum_iou=minimum_iou,
-        reference_group=excusing_place,
+        reference_group=truth.excusing_place,
         prediction_group=their_place[left],
     )
-    true, spared = table(place[hits.reference]), table(excusing_place[excused.reference])
+    true, spared = table(place[hits.reference]), table(truth.excusing_place[excused.reference])
     return np.stack([true, table(their_place) - true - spared, table(place) - true, spared], axis=1)
+
+
+def _ranked(truth: _Truth, said: pl.DataFrame, minimum_iou: float, names: list[str], subset: list[str]) -> RankedBoxes:
+    """The ranking of candidates, the subsets being its classes and recordings its units."""
+    place = _place(said, names)
+    targets, target_place = truth.targets(np.bincount(place, minlength=len(names)) == 0)
+    titles, number = np.unique(np.array(subset), return_inverse=True)
+    boxes = np.concatenate([targets, truth.excusing])
+    places = np.concatenate([target_place, truth.excusing_place])
+    label = np.where(np.arange(len(boxes)) < len(targets), number[places], UNKNOWN)
+    scores = said["score"].cast(pl.Float64).fill_null(np.nan).to_numpy()
+    theirs = as_boxes(said.select("onset_s", "offset_s").to_numpy(), "candidates")
+    everyone = np.arange(len(names))
+    problem = DetectionProblem(
+        references=_boxes(boxes, label, places, np.full(len(boxes), np.nan)),
+        predictions=_boxes(theirs, number[place], place, scores),
+        labels=tuple(titles.tolist()),
+        recordings=tuple(names),
+        recording=everyone,
+        unit=everyone,
+        names=tuple(names),
+        unit_name="recording",
+        covered_s=np.zeros((len(names), len(titles))),  # all was listened to; no rate per hour is asked for
+        settings=DetectionSettings(minimum_iou=(minimum_iou,)),
+    )
+    return RankedBoxes(problem, minimum_iou)
+
+
+def _boxes(boxes: Floats, label: Integers, place: Integers, score: Floats) -> Boxes:
+    return Boxes(boxes, label, place, np.arange(len(boxes)), score, np.ones(len(boxes), dtype=bool))
+
+
+def _with_ap(scores: FewshotScores, ranked: RankedBoxes, names: list[str], seed: int) -> FewshotScores:
+    """The scores with average precision; without, where no subset has an event to find."""
+    table = scores.subsets
+    if not ranked.kept:
+        return scores
+    found = ranked.per_class(np.ones((1, len(names))))[0]
+    column = np.full(table.height, np.nan)
+    column[list(ranked.kept)] = found
+    table = table.with_columns(ap=pl.Series(column).fill_nan(None))
+    return replace(scores, subsets=table, ap=_estimate(ranked, float(found.mean()), names, seed))
 
 
 def _scores(counts: Integers, names: list[str], subset: list[str], shots_end: Floats, seed: int) -> FewshotScores:
@@ -162,7 +235,7 @@ def _scores(counts: Integers, names: list[str], subset: list[str], shots_end: Fl
     per_file[np.arange(len(names)), :, number] = counts[:, :3]
     statistics = per_file.reshape(len(names), -1)
     whole = _shares(statistics.sum(axis=0, keepdims=True))
-    found = {share: _estimate(statistics, share, names, seed) for share in _SHARES}
+    found = {share: _share_estimate(statistics, share, names, seed) for share in _SHARES}
     table = pl.DataFrame(
         {
             "subset": titles.tolist(),
@@ -170,7 +243,7 @@ def _scores(counts: Integers, names: list[str], subset: list[str], shots_end: Fl
             **dict(zip(("true", "false", "missed"), per_file.sum(axis=0).astype(np.int64), strict=True)),
             **{share: whole[share][0] for share in _SHARES},
         }
-    ).with_columns(pl.col(*_SHARES).fill_nan(None))
+    ).with_columns(pl.col(*_SHARES).fill_nan(None), ap=pl.lit(None, dtype=pl.Float64))
     recordings = pl.DataFrame(
         {
             "recording": names,
@@ -201,20 +274,25 @@ def harmonic_mean(sums: Floats, share: str) -> Floats:
     return divide(present.sum(axis=1).astype(np.float64), np.where(present, 1 / lifted, 0.0).sum(axis=1))
 
 
-def _estimate(statistics: Floats, share: str, names: list[str], seed: int) -> Estimate:
+def _share_estimate(statistics: Floats, share: str, names: list[str], seed: int) -> Estimate:
     counted = Counted(statistics, lambda sums: harmonic_mean(sums, share))
-    units = len(names)
-    value = float(counted(np.ones((1, units)))[0])
+    value = float(counted(np.ones((1, len(names))))[0])
     if np.isnan(value):
         raise DataError(
             "neither events nor predictions are left after the examples",
             where="score_fewshot",
             mend="Use fewer examples (shots), or more recordings.",
         )
+    return _estimate(counted, value, names, seed)
+
+
+def _estimate(measure: Callable[[Floats], Floats], value: float, names: list[str], seed: int) -> Estimate:
+    """A measure of multiplicities (resamples, recordings) with its interval over recordings."""
+    units = len(names)
     low = high = None
     note = ""
     if units >= MIN_UNITS:
-        low, high, note = share_interval(value, resample(counted, units, 2000, seed), units, CONFIDENCE)
-    own = counted(np.eye(units)) if units <= SHOWN_UNITS else np.zeros(0)
+        low, high, note = share_interval(value, resample(measure, units, 2000, seed), units, CONFIDENCE)
+    own = measure(np.eye(units)) if units <= SHOWN_UNITS else np.zeros(0)
     shown = {name: None if np.isnan(each) else float(each) for name, each in zip(names, own, strict=False)}
     return Estimate(value, low, high, units, "recording", shown, units, CONFIDENCE, note)
