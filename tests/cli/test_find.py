@@ -104,6 +104,21 @@ def test_marks_are_never_written_over(
     assert path.read_bytes() == kept
 
 
+@pytest.mark.parametrize("saved", ["commas", "semicolons", "utf-16", "Mark"])
+def test_marks_are_seen_however_the_table_was_saved(sounds: Path, tmp_path: Path, saved: str) -> None:
+    """Spreadsheets change separators and encodings, people change names of columns: the marks are worth the same."""
+    run(sounds, tmp_path / "out", "--no-report")
+    path = tmp_path / "out" / "tables" / "a.wav.selections.txt"
+    lines = path.read_text().splitlines()
+    text = "\n".join([lines[0], lines[1] + "right", *lines[2:]]) + "\n"
+    sign = {"commas": ",", "semicolons": ";"}.get(saved, "\t")
+    text = text.replace("\t", sign).replace("mark", saved if saved == "Mark" else "mark")
+    path.write_text(text, encoding="utf-16" if saved == "utf-16" else "utf-8")
+    kept = path.read_bytes()
+    assert run(sounds, tmp_path / "out", "--no-report") == 2
+    assert path.read_bytes() == kept
+
+
 @pytest.mark.parametrize("score", ["nan", "2", "-0.1"])
 def test_a_score_that_none_can_have_is_refused(
     sounds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], score: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import json
 from collections import defaultdict
@@ -149,9 +150,17 @@ def _refuse_marked(out: Path) -> None:
 
 
 def _has_marks(table: Path) -> bool:
-    with table.open(encoding="utf-8", errors="replace", newline="") as file:
-        rows = csv.DictReader(file, delimiter="," if table.suffix == ".csv" else "\t")
-        return any((row.get(MARK) or "").strip() for row in rows)
+    """Whether any row has a mark, however the program that it was marked in saved the table."""
+    with table.open("rb") as file:
+        begin = file.read(2)
+    encoding = "utf-16" if begin in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
+    with table.open(encoding=encoding, errors="replace", newline="") as file:
+        head = file.readline()
+        delimiter = max("\t,;", key=head.count)
+        names = [name.strip().casefold() for name in next(csv.reader([head], delimiter=delimiter), [])]
+        at = [number for number, name in enumerate(names) if name == MARK]
+        rows = csv.reader(file, delimiter=delimiter)
+        return any(row[number].strip() for row in rows for number in at if number < len(row))
 
 
 @dataclass(frozen=True)
