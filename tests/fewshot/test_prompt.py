@@ -106,3 +106,42 @@ def test_marks_add_examples_and_counter_examples() -> None:
         make_prompts(table(rows), LENGTHS, marked=table(found, mark=["maybe", None, None, None]))
     with pytest.raises(DataError, match="no row has a mark"):
         make_prompts(table(rows), LENGTHS, marked=table(found, mark=["", None, None, None]))
+
+
+def test_an_example_that_is_found_again_and_marked_is_one_example() -> None:
+    """Its twin would be looked for by itself: the example left out is then always found."""
+    rows: list[Row] = [("a.wav", 1.0, 2.0, "x"), ("a.wav", 4.0, 5.0, "x")]
+    found: list[Row] = [("a.wav", 1.05, 2.0, "x"), ("a.wav", 6.0, 7.0, "x"), ("a.wav", 6.1, 7.0, "x")]
+    marked = table(found, mark=["right", "right", "right"])
+    for channel in (None, 2):  # what find wrote is about the mix
+        examples = table(rows, channel=[channel, channel])
+        (prompt,), faults = make_prompts(examples, LENGTHS, marked=marked)
+        assert [shot.onset_s for shot in prompt.shots] == [1.0, 4.0, 6.0]
+        assert faults == ()
+        wrong = table([("a.wav", 1.05, 2.0, "x"), ("b.wav", 1.0, 2.0, "x")], mark=["wrong", "wrong"])
+        (prompt,), (fault,) = make_prompts(examples, LENGTHS, marked=wrong)
+        assert (fault.code, len(prompt.shots)) == ("contradiction", 2)
+        assert [shot.recording for shot in prompt.negatives] == ["b.wav"]
+
+
+def test_marked_rows_that_cannot_be_used_are_told() -> None:
+    rows, outside = table([("a.wav", 1.0, 2.0, "x")]), table([("a.wav", 20.0, 21.0, "x")], mark=["right"])
+    with pytest.raises(DataError, match=r"no marked row can be used.*outside the recording, which is 10\.000 s"):
+        make_prompts(rows, LENGTHS, marked=outside)
+
+
+def test_a_label_that_is_not_looked_for_is_told() -> None:
+    rows = table([("a.wav", 1.0, 2.0, "x"), ("a.wav", 4.0, 4.0, "y")])
+    for labels in ((), ("y", "x")):
+        prompts, faults = make_prompts(rows, LENGTHS, labels=labels)
+        assert [prompt.label for prompt in prompts] == ["x"]
+        assert faults[-1].message == "no example of 'y' can be used: it is not looked for"
+
+
+def test_bands_that_the_recording_cannot_hold_or_that_are_next_to_none_are_told() -> None:
+    rows: list[Row] = [("a.wav", 1.0, 2.0, "x"), ("a.wav", 4.0, 5.0, "x")]
+    examples = table(rows, low_hz=[2.0, 2000.0], high_hz=[3.0, 20_000.0])
+    (prompt,), faults = make_prompts(examples, LENGTHS, rates_hz={"a.wav": 16_000})
+    assert [fault.code for fault in faults] == ["narrow_band", "band_cut"]
+    assert "Were these kHz?" in faults[0].message
+    assert [shot.high_hz for shot in prompt.shots] == [3.0, 8000.0]

@@ -17,6 +17,7 @@ RIGHT, WRONG = ("pos", "right", "yes", "y", "true", "1", "+", "correct"), ("neg"
 SHOWN = 3  # faults of a kind that are told one by one
 LEAST_SAMPLES = 8  # of an example: what is shorter has no shape that could be looked for
 _ALIKE_S = 1e-3  # examples that differ by less are one example written twice
+_NARROW = 1e-3  # of the sample rate: boxes that are no higher are not used (see `choose_scale`)
 MARKED_IN = "marked_in"  # column that says which file a marked row is from
 
 
@@ -96,7 +97,8 @@ def make_prompts(
     known = _Known(durations, rates_hz or {})
     rows = _rows(events, known, faults)
     there = {label for label, _ in rows}
-    wanted = [label for label in dict.fromkeys(labels) or named if label in there]
+    asked = tuple(dict.fromkeys(labels)) or named
+    wanted = [label for label in asked if label in there]
     if not wanted:
         told = "; ".join(fault.message for fault in summed(faults))
         if rows and not told:
@@ -106,6 +108,8 @@ def make_prompts(
             where="examples",
             mend=told or "Give a table with one row for each example.",
         )
+    what = "no example of {!r} can be used: it is not looked for"
+    faults += [Fault("no_example", what.format(label)) for label in asked if label not in there]
     marks = _marks(marked, known, faults) if marked is not None else []
     prompts = tuple(_prompt(label, rows, marks, shots, faults) for label in wanted)
     if coverage is not None:
@@ -173,16 +177,25 @@ def _shot(row: Mapping[str, object], known: _Known, faults: list[Fault]) -> Shot
         return None
     if onset < 0 or offset > end + 1e-6:
         faults.append(Fault("clipped", f"{name} reaches beyond the recording, which is {end:.3f} s long; cut there"))
-    band = isinstance(low, float) and isinstance(high, float) and 0 <= low < high
     channel = row["channel"]
-    return Shot(
-        path,
-        channel if isinstance(channel, int) else None,
-        max(onset, 0.0),
-        min(offset, end),
-        float(low) if band and isinstance(low, float) else None,
-        float(high) if band and isinstance(high, float) else None,
-    )
+    bounds = _bounds(low, high, rate, name, faults)
+    return Shot(path, channel if isinstance(channel, int) else None, max(onset, 0.0), min(offset, end), *bounds)
+
+
+def _bounds(
+    low: object, high: object, rate: float, name: str, faults: list[Fault]
+) -> tuple[float, float] | tuple[None, None]:
+    """The band of a row, as far as its recording can hold it."""
+    if not (isinstance(low, float) and isinstance(high, float) and 0 <= low < high):
+        return None, None
+    if high > rate / 2:
+        what = f"{name} reaches up to {high:g} Hz, and a recording at {rate:g} Hz to {rate / 2:g} Hz; cut there"
+        faults.append(Fault("band_cut", what))
+        high = rate / 2
+    if math.isfinite(rate) and high - low <= _NARROW * rate:
+        what = f"{name} is from {low:g} to {high:g} Hz, too narrow a band at {rate:g} Hz: what stands out is measured"
+        faults.append(Fault("narrow_band", f"{what} instead. Were these kHz?"))
+    return low, high
 
 
 def _marks(marked: pl.DataFrame, known: _Known, faults: list[Fault]) -> list[tuple[str, bool, Shot]]:
@@ -195,6 +208,7 @@ def _marks(marked: pl.DataFrame, known: _Known, faults: list[Fault]) -> list[tup
             mend="Give a table that find wrote, with right or wrong in its column 'mark'.",
         )
     found: list[tuple[str, bool, Shot]] = []
+    unfit: list[Fault] = []
     for row in marked.iter_rows(named=True):
         word = str(row[column] if row[column] is not None else "").strip().casefold().removesuffix(".0")
         if not word:
@@ -205,9 +219,13 @@ def _marks(marked: pl.DataFrame, known: _Known, faults: list[Fault]) -> list[tup
                 where=f"{row.get(MARKED_IN) or 'marked'}, row of {float(row['onset_s'] or 0):.3f} s",
                 allowed="right, yes, POS, 1, + or wrong, no, NEG, 0, -; empty where you did not look",
             )
-        shot = _shot(row, known, faults)
+        shot = _shot(row, known, unfit)
         if shot is not None:
             found.append((str(row["label"] or "event"), word in RIGHT, shot))
+    faults += unfit
+    if unfit and not found:
+        told = "; ".join(fault.message for fault in summed(unfit))
+        raise DataError("no marked row can be used", where="marked", mend=told)
     if not found:
         raise DataError("no row has a mark", where="marked", mend="Write right or wrong into the column 'mark'.")
     return found
@@ -234,8 +252,16 @@ def _prompt(
         unknown += own[shots:]
         own = own[:shots]
     right = [shot for name, good, shot in marks if good and name == label]
-    own = _without_twins([*own, *right], label, []) if right else own
-    others += [shot for name, good, shot in marks if (name == label) != good]
+    for shot in right:
+        if not _again(shot, own):
+            own = [*own, shot]
+    own = _without_twins(own, label, []) if right else own
+    wrong = [shot for name, good, shot in marks if (name == label) != good]
+    for shot in wrong:
+        if _again(shot, own):
+            what = f"{shot.told()} is marked as no {label!r}, and is an example of it; taken for an example"
+            faults.append(Fault("contradiction", what))
+    others += [shot for shot in wrong if not _again(shot, own)]
     others = [shot for shot in others if not any(_overlap_s(shot, mine) > 0.5 * shot.duration_s for mine in own)]
     return Prompt(label, tuple(own), tuple(others), tuple(unknown))
 
@@ -278,7 +304,17 @@ def _same(one: Shot, other: Shot) -> bool:
     return abs(one.onset_s - other.onset_s) < _ALIKE_S and abs(one.offset_s - other.offset_s) < _ALIKE_S
 
 
+def _again(found: Shot, shots: Sequence[Shot]) -> bool:
+    """Whether one of the shots was found there: what find wrote is about the mix, whatever the shot's channel."""
+    near = [each for each in shots if each.recording == found.recording and found.channel in (None, each.channel)]
+    return any(2 * _shared_s(found, each) > min(found.duration_s, each.duration_s) for each in near)
+
+
 def _overlap_s(one: Shot, other: Shot) -> float:
     if one.recording != other.recording or one.channel != other.channel:
         return 0.0
+    return _shared_s(one, other)
+
+
+def _shared_s(one: Shot, other: Shot) -> float:
     return max(0.0, min(one.offset_s, other.offset_s) - max(one.onset_s, other.onset_s))
