@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from tymbal.errors import DataError, NothingDoneError
+from tymbal.annotations import table_of_recording
+from tymbal.errors import DataError, InputPathError, NothingDoneError
 from tymbal.fewshot.asking import ask, list_targets
 
 
@@ -56,3 +57,59 @@ def test_unknown_rows_of_a_dcase_table_are_neither_examples_nor_counter_examples
     (prompt,) = ask([folder], path).prompts
     assert [(shot.onset_s, shot.offset_s) for shot in prompt.unknown] == [(0.5, 0.8)]
     assert len(prompt.shots) == 2
+
+
+def test_each_recording_is_searched_once_and_has_a_table_of_its_own(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    day = folder / "day1"
+    assert [target.name for target in list_targets([day, day / "x.wav", folder / "day2" / ".." / "day1"])] == [
+        "day1/x.wav"
+    ]
+    monkeypatch.chdir(folder / "day2")
+    (folder / "day2" / "day1").mkdir()
+    soundfile.write("day1/x.wav", np.zeros(100), 8000)
+    found = list_targets([Path("day1/x.wav"), Path("../day1/x.wav")])
+    assert len({table_of_recording(target.name) for target in found}) == 2
+    assert [target.name for target in list_targets([Path(), Path("../day1")])] == [
+        "day2/day1/x.wav",
+        "day2/x.wav",
+        "day2/y.wav",
+        "day1/x.wav",
+    ]
+    with pytest.raises(InputPathError, match=r"nowhere.*no such file or folder"):
+        list_targets([Path("nowhere")])
+
+
+def test_the_folder_named_for_the_sounds_settles_what_a_name_means(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither two recordings of that name nor one that happens to lie in the working folder stand in its way."""
+    monkeypatch.chdir(folder / "day1")
+    path = table(tmp_path / "t.csv", "x.wav,0.1,0.2,a,1")
+    with pytest.raises(DataError, match=r"fits 2 recordings.*--sounds FOLDER"):
+        ask([folder], path)
+    found = ask([folder], path, sounds=folder / "day2")
+    assert [Path(shot.recording).parent.name for shot in found.prompts[0].shots] == ["day2"]
+
+
+def test_a_channel_that_is_not_there_costs_its_row_alone(folder: Path, tmp_path: Path) -> None:
+    rows = ("day2/y.wav,0.1,0.2,a,3", "day2/y.wav,0.3,0.4,a,0", "day2/y.wav,0.5,0.6,a,2", "day1/x.wav,0.5,0.6,a,9")
+    found = ask([folder], table(tmp_path / "t.csv", *rows))
+    assert [shot.channel for shot in found.prompts[0].shots] == [None, 2]
+    told = [fault.message for fault in found.faults]
+    assert "(y.wav) is on channel 3, and the recording has 2; left out" in told[0]
+
+
+def test_names_that_no_file_can_have_and_tables_without_rows_are_told(folder: Path, tmp_path: Path) -> None:
+    path = table(tmp_path / "t.csv", f"{'x' * 400}.wav,0.1,0.2,a,1")
+    with pytest.raises(DataError, match="is no recording that is there"):
+        ask([folder], path)
+    raven = tmp_path / "empty.txt"
+    raven.write_text("Selection\tBegin Time (s)\tEnd Time (s)\tAnnotation\tBegin File\n")
+    with pytest.raises(DataError, match="there is no example in the table"):
+        ask([folder], raven)
+    audacity = tmp_path / "Label Track.txt"
+    audacity.write_text("0.1\t0.2\ta\n")
+    with pytest.raises(DataError, match="is about the one that it is called by: rename it"):
+        ask([folder], audacity)

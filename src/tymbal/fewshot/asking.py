@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
-from tymbal.annotations import RecordingIndex, read_events
-from tymbal.audio import AUDIO_EXTENSIONS, find_recordings, probe
-from tymbal.errors import AnnotationError, AudioError, DataError, Fault, NothingDoneError, TymbalError
+from tymbal.annotations import RecordingIndex, read_events, recording_of_table, table_of_recording
+from tymbal.audio import AUDIO_EXTENSIONS, AudioInfo, find_recordings, probe
+from tymbal.errors import (
+    AnnotationError,
+    AudioError,
+    DataError,
+    Fault,
+    InputPathError,
+    NothingDoneError,
+    TymbalError,
+)
 from tymbal.fewshot.plan import Target
 from tymbal.fewshot.prompt import MARKED_IN, Prompt, make_prompts, summed
 
@@ -58,15 +66,14 @@ def ask(
     table = read_events(examples, label_column=label_column)
     faults += [fault for fault in table.faults if fault.code not in _TOLD_ELSEWHERE]
     events = places.resolved(table.events, examples, faults)
-    coverage = places.resolved(table.coverage, examples, []) if table.coverage.height else None
+    coverage = places.resolved(table.coverage, examples, [], needed=False) if table.coverage.height else None
     marks = places.resolved(_marked(marked), marked, faults) if marked is not None else None
-    durations, rates = _probed([events, *([marks] if marks is not None else [])], faults)
-    events = events.filter(pl.col("recording").is_in(list(durations)))
-    alone = [path for path in durations if probe(path).channels == 1]
-    channel = pl.when(pl.col("recording").is_in(alone)).then(None).otherwise(pl.col("channel"))
-    events = events.with_columns(channel.cast(pl.Int32).alias("channel"))
+    known = _probed([events, *([marks] if marks is not None else [])], faults)
+    durations = {path: info.duration_s for path, info in known.items()}
+    rates = {path: info.sample_rate_hz for path, info in known.items()}
+    events = _with_channels(events.filter(pl.col("recording").is_in(list(known))), known, faults)
     if marks is not None:  # what find wrote is about the mix, which tables of Raven call channel 1
-        marks = marks.filter(pl.col("recording").is_in(list(durations))).with_columns(
+        marks = marks.filter(pl.col("recording").is_in(list(known))).with_columns(
             pl.lit(None, dtype=pl.Int32).alias("channel")
         )
     try:
@@ -84,29 +91,38 @@ def ask(
 
 
 def list_targets(recordings: Sequence[Path]) -> list[Target]:
-    """Files as they are given, folders walked; each called by its path below its folder."""
-    targets: list[Target] = []
+    """Files as they are given, folders walked, each once; called by their paths below their folders.
+
+    Raises InputPathError where none of the paths is there, NothingDoneError where no recording is.
+    """
+    if recordings and not any(path.exists() for path in recordings):
+        named = ", ".join(os.fspath(path) for path in recordings)
+        raise InputPathError("no such file or folder", where=named, mend="Check the path of the recordings.")
+    targets: dict[str, Target] = {}
     ignored = 0
     for path in recordings:
         if path.is_dir():
             names, others = find_recordings(path)
             ignored += others
-            prefix = f"{path.name}/" if len(recordings) > 1 else ""
-            targets += [Target(prefix + name, str(path / name), None) for name in names]
+            own = path.name if path.name not in ("", "..") else path.resolve().name
+            prefix = f"{own}/" if own and len(recordings) > 1 else ""
+            found = [Target(prefix + name, str(path / name), None) for name in names]
         else:
-            targets.append(Target(path.name, str(path), None))
+            found = [Target(path.name, str(path), None)]
+        for target in found:
+            where = Path(target.path)
+            targets.setdefault((where.parent.resolve() / where.name).as_posix(), target)
     if not targets:
         raise NothingDoneError(
             f"no recordings were found ({ignored} other files)",
             where=", ".join(os.fspath(path) for path in recordings) or ".",
             mend="Give recordings or a folder that holds some.",
         )
-    seen: dict[str, Target] = {}
-    for target in targets:
-        if target.name in seen:  # files of one name from several folders: call them by their whole path
-            return [Target(each.path, each.path, None) for each in {t.path: t for t in targets}.values()]
-        seen[target.name] = target
-    return targets
+    named_by = [list(targets.values()), [Target(each.path, each.path, None) for each in targets.values()]]
+    for known in named_by:  # files of one name from several folders: call them by their paths, else by whole ones
+        if len({table_of_recording(target.name) for target in known}) == len(known):
+            return known
+    return [Target(whole, target.path, None) for whole, target in targets.items()]
 
 
 def _marked(path: Path) -> pl.DataFrame:
@@ -134,8 +150,9 @@ class _Places:
 
     def find(self, name: str, source: Path) -> list[str]:
         """Paths of the recordings that `name` may mean, none where there is none."""
-        for direct in (Path(name), source.parent / name):
-            if direct.is_file() and self._allowed(direct):
+        near = [Path(name)] if Path(name).name != name else []  # a bare name says nothing of the working folder
+        for direct in (*near, source.parent / name):
+            if _is_file(direct) and self._allowed(direct):
                 return [direct.as_posix()]
         if self._indices is None:
             self._indices = [RecordingIndex(self._targets)]
@@ -145,17 +162,18 @@ class _Places:
             elif self._beside.is_dir():  # this folder alone: what lies below it may be a whole disk
                 near = sorted(each for each in self._beside.iterdir() if each.suffix.lower() in AUDIO_EXTENSIONS)
                 self._indices.append(RecordingIndex([each.as_posix() for each in near]))
-        for index in self._indices:
-            found = [path for path in index.find(name) if self._allowed(Path(path))]
-            if found:
-                return found
-        return []
+        fit = [[path for path in index.find(name) if self._allowed(Path(path))] for index in self._indices]
+        clear = [each for each in fit if len(each) == 1]
+        return next((each for each in (*clear, *fit) if each), [])
 
     def _allowed(self, path: Path) -> bool:
         return not self._only or any(path.resolve().is_relative_to(each) for each in self._only)
 
-    def resolved(self, events: pl.DataFrame, source: Path, faults: list[Fault]) -> pl.DataFrame:
-        """The events with paths in the place of names; rows whose recording is not found are left out and told."""
+    def resolved(self, events: pl.DataFrame, source: Path, faults: list[Fault], *, needed: bool = True) -> pl.DataFrame:
+        """The events with paths in the place of names; rows whose recording is not found are left out and told.
+
+        Raises DataError where some are `needed` and none is there.
+        """
         paths: dict[str, str] = {}
         for name in events["recording"].unique(maintain_order=True).to_list():
             found = self.find(str(name), source)
@@ -166,28 +184,47 @@ class _Places:
                 f"fits {len(found)} recordings ({', '.join(found[:3])})" if found else "is no recording that is there"
             )
             faults.append(Fault("no_recording", f"{source.name}: {name!r} {said}; its rows were left out"))
-        if events.height and not paths:
-            raise DataError(
-                "no recording of the table is there",
-                where=source,
-                mend=f"{faults[-1].message}. Say where they lie: --sounds FOLDER",
-            )
+        if needed and events.height and not paths:
+            mend = f"{faults[-1].message}. Say where they lie: --sounds FOLDER"
+            if events["recording"].unique().to_list() == [recording_of_table(source.name)]:
+                mend += "; a table that names no recording is about the one that it is called by: rename it"
+            raise DataError("no recording of the table is there", where=source, mend=mend)
         renamed = pl.col("recording").replace_strict(paths, default=None, return_dtype=pl.String)
         return events.with_columns(renamed.alias("recording")).filter(pl.col("recording").is_not_null())
 
 
-def _probed(tables: Sequence[pl.DataFrame], faults: list[Fault]) -> tuple[dict[str, float], dict[str, float]]:
-    """Seconds and sample rate of every recording of the tables that can be read."""
-    found: dict[str, float] = {}
-    rates: dict[str, float] = {}
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that the system cannot look up is that of no file
+        return False
+
+
+def _probed(tables: Sequence[pl.DataFrame], faults: list[Fault]) -> dict[str, AudioInfo]:
+    """What every recording of the tables that can be read is."""
+    found: dict[str, AudioInfo] = {}
     last: TymbalError | None = None
     for path in dict.fromkeys(name for table in tables for name in table["recording"].to_list()):
         try:
-            info = probe(path)
-            found[path], rates[path] = info.duration_s, info.sample_rate_hz
+            found[path] = probe(path)
         except AudioError as error:
             last = error
             faults.append(Fault("unreadable", f"{error}; its examples were left out"))
     if last is not None and not found:
         raise last
-    return found, rates
+    return found
+
+
+def _with_channels(events: pl.DataFrame, known: Mapping[str, AudioInfo], faults: list[Fault]) -> pl.DataFrame:
+    """The events without channels where a recording has but one; rows of channels that are not there are told."""
+    count = pl.col("recording").replace_strict(
+        {path: info.channels for path, info in known.items()}, default=None, return_dtype=pl.Int32
+    )
+    channel = pl.when(count > 1).then(pl.col("channel")).cast(pl.Int32)
+    events = events.with_columns(channel.alias("channel"))
+    there = pl.col("channel").is_null() | pl.col("channel").is_between(1, count)
+    for row in events.filter(~there).iter_rows(named=True):
+        what = f"example {row['event_id']} ({Path(row['recording']).name}) is on channel {row['channel']}"
+        held = known[row["recording"]].channels
+        faults.append(Fault("no_channel", f"{what}, and the recording has {held}; left out"))
+    return events.filter(there)
