@@ -1,7 +1,7 @@
 """F1 at IoU > 0.3 of finders on made scenes and on two Bengalese finches: what the plan allows to tune on.
 
 Run: OMP_NUM_THREADS=1 .venv/bin/python docs/studies/fewshot_tuning.py [--scenes 60] [--seed 101] [--birds DATA]
-     [--finders ncc lda ...]
+     [--within 14] [--finders ncc lda ...] [--set calibrate.LEAST_WAY=0.4 calibrate.BOUNDS=-3,3 share.ncc=1 ...]
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +25,7 @@ from tymbal.fewshot import Finder, Prompt, Shot, TemplateMatching, choose_scale
 from tymbal.fewshot import scale as scale_module
 from tymbal.fewshot.calibrate import Boxes, candidates, options, pick
 from tymbal.fewshot.finder import Detection, detections
-from tymbal.fewshot.finders import find_kind
+from tymbal.fewshot.finders import KINDS, find_kind
 from tymbal.fewshot.picture import pictures
 from tymbal.fewshot.support import look
 from tymbal.synthesis import SceneGenerator, fewshot_plan
@@ -38,11 +38,12 @@ LEAST = 12  # renditions of a syllable type
 
 @dataclass(frozen=True)
 class Task:
-    """A prompt, and per recording the references (n, 2) that are to be found."""
+    """A prompt, and per recording the references (n, 2) that are to be found; what lies before `after_s` is no find."""
 
     name: str
     prompt: Prompt
     queries: tuple[tuple[str, np.ndarray, np.ndarray], ...]  # path, references, unknown
+    after_s: float = 0.0
 
 
 def scenes(folder: Path, count: int, seed: int, step: int) -> Iterator[Task]:
@@ -98,6 +99,19 @@ def birds(data: Path) -> Iterator[Task]:
             yield Task(f"{bird}:{label}", Prompt(label, shots, (), unknown), queries)
 
 
+def alone(data: Path, count: int) -> Iterator[Task]:
+    """The birds in the form of FASD13: `count` recordings and types of each, five examples first, then the rest."""
+    from fewshot_tasks import within
+
+    seen: dict[str, int] = defaultdict(int)
+    for task in within(lambda row: f"{row['individual']} within", data / "bengalese_finch_song"):
+        seen[task.set] += 1
+        if task.set.removesuffix(" within") in BIRDS and seen[task.set] <= count:
+            (query,) = task.queries
+            told = (query.path, query.references, boxes([]))
+            yield Task(f"{task.set}:{task.name}", task.prompt, (told,), query.after_s)
+
+
 def path_of(data: Path, name: str) -> str:
     return str(data / "bengalese_finch_song" / name)
 
@@ -129,6 +143,7 @@ def answers(task: Task, finders: list[str]) -> dict[str, tuple[int, int, int]]:
                     found[name] += detections(mine, way.height(mine), picture, 0.5)
         for name in names:
             events = finder.table(found[name], path, None, samples).select("onset_s", "offset_s").to_numpy()
+            events = events[events.mean(axis=1) >= task.after_s]
             for at, count in enumerate(judge(events, references, unknown)):
                 total[name][at] += count
     chosen = names[ways.index(pick(ways))]
@@ -162,6 +177,7 @@ def main() -> None:
     parser.add_argument("--scenes", type=int, default=60)
     parser.add_argument("--seed", type=int, default=101)
     parser.add_argument("--birds", type=Path)
+    parser.add_argument("--within", type=int, default=0, help="tasks of each bird in the form of FASD13")
     parser.add_argument("--finders", nargs="+", default=["ncc", "lda"])
     parser.add_argument("--every", action="store_true")
     parser.add_argument("--template", action="store_true", help="template matching beside them")
@@ -170,15 +186,20 @@ def main() -> None:
     given = parser.parse_args()
     for change in given.set:
         name, _, value = change.partition("=")
+        if name.startswith("share."):
+            kind = name.removeprefix("share.")
+            KINDS[kind] = replace(KINDS[kind], share=float(value))
+            continue
         module, _, constant = name.rpartition(".")
         target = importlib.import_module(f"tymbal.fewshot.{module}")
         assert hasattr(target, constant), name
-        setattr(target, constant, type(getattr(target, constant))(float(value)))
+        numbers = [type(getattr(target, constant))(float(value))] if "," not in value else map(float, value.split(","))
+        setattr(target, constant, tuple(numbers) if "," in value else next(iter(numbers)))
     folder = Path(tempfile.gettempdir()) / f"fewshot-scenes-{given.seed}"
     folder.mkdir(exist_ok=True)
     sources = {"scenes": list(scenes(folder, given.scenes, given.seed, given.step))} if given.scenes else {}
     if given.birds:
-        for task in birds(given.birds):
+        for task in (*birds(given.birds), *alone(given.birds, given.within)):
             sources.setdefault(task.name.partition(":")[0], []).append(task)
     for source, tasks in sources.items():
         rows, empty = [], []

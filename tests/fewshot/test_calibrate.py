@@ -59,4 +59,4 @@ def test_iou_and_weighted_sums() -> None:
     np.testing.assert_allclose(found, [1.0, 5 / 15, 0.0, 0.25])
     each = Calibration(0.0, LEVEL, 1.0)
     total = weighted(np.array([[1.0, 3.0], [100.0, -100.0]]), [each, each], [0.5, 0.5])
-    np.testing.assert_allclose(total, [2.0, 0.0])
+    np.testing.assert_allclose(total, [2.0, 0.5 * (1.5 - 3) * LEVEL])  # one that is sure does not outvote the other

@@ -22,14 +22,15 @@ from tymbal.fewshot.support import Stretch, Support, without
 IOU = 0.3
 FOLDS = 10
 SHARED = 0.4  # of the shorter of two boxes may be shared before the lower one goes
-SOFT = 0.12  # of the way from threshold to the examples: how sharply a threshold counts while it is chosen
+SOFT = 0.1  # of the way from threshold to the examples: how sharply a threshold counts while it is chosen
 LEVEL = 2.0  # log odds of the score of a median example left out: 0.88
 SINGLE = 0.55  # way from a median false box to the example's own score, where there is one example alone
-LEAST_WAY = 0.4  # of the way from sound at random to examples left out: no threshold lies lower
+LEAST_WAY = 0.6  # of the way from sound at random to examples left out: no threshold lies lower
 FALSE_WEIGHT = 2.0  # of a false box of a fusion in F1: there is far more other sound than the support shows
 FALSE_COST = 0.02  # of a false box for each example, besides
 FUSION_LOSS = 0.2  # of F1 on so few examples is chance: a fusion is kept unless a finder does better by more
 SHARPNESS = 2.0  # of the weights of a fusion: F1 to this power
+BOUNDS = (-3.0, 1.5)  # of a finder's log odds in a fusion, by LEVEL: none that is sure outvotes one that hears nothing
 ALIKE = 0.65  # of the way from false boxes to examples left out: what may be an example that nobody marked
 
 
@@ -215,10 +216,10 @@ class Choice:
 
 
 def weighted(ratings: Floats, calibrations: Sequence[Calibration], weights: Sequence[float]) -> Floats:
-    """Weighted sum of log odds, each cut at -3 and 3 times the level of a median example."""
+    """Weighted sum of log odds, each cut at BOUNDS times the level of a median example."""
     total = np.zeros(len(ratings))
     for column, (calibration, weight) in enumerate(zip(calibrations, weights, strict=True)):
-        total += weight * np.clip(calibration.odds(ratings[:, column]), -3 * LEVEL, 3 * LEVEL)
+        total += weight * np.clip(calibration.odds(ratings[:, column]), BOUNDS[0] * LEVEL, BOUNDS[1] * LEVEL)
     return total
 
 
@@ -284,7 +285,8 @@ def options(support: Support, names: Sequence[str]) -> tuple[Choice, ...]:
     single = [calibrated(samples) for samples in by_finder(support, folds, len(names))]
     measured = len(support.places) > 1  # a single example cannot be left out
     table = [(name, each.f1 if measured else None) for name, each in zip(names, single, strict=True)]
-    shares = np.array([max(each.f1, 0.02) ** SHARPNESS for each in single])
+    known = [find_kind(name).share for name in names]
+    shares = np.array([share * max(each.f1, 0.02) ** SHARPNESS for share, each in zip(known, single, strict=True)])
     weights = tuple((shares / shares.sum()).tolist())
     fused = _fused(support, folds, single, weights)
     if len(names) > 1:

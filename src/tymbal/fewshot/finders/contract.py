@@ -59,12 +59,14 @@ class Kind:
     """One line of the registry.
 
     fit(support, shots) -> Fitted, from the examples with these numbers. load(state) is the inverse of `Fitted.state`.
+    share: how much it counts in a fusion with others that find the examples left out as well.
     """
 
     name: str
     fit: Any
     load: Any
     about: str
+    share: float = 1.0
 
 
 class Fit(Protocol):

@@ -195,4 +195,4 @@ def load(state: Mapping[str, NDArray[Any]]) -> Ncc:
     return Ncc(templates, state["bands"], int(state["width"]))
 
 
-KIND = Kind("ncc", fit, load, "normalised cross-correlation on the bands where the examples stand out")
+KIND = Kind("ncc", fit, load, "normalised cross-correlation on the bands where the examples stand out", share=2.0)
