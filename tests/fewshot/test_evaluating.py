@@ -54,11 +54,18 @@ def test_chirps_are_found_and_scored_and_done_tasks_are_kept(
     assert found.tasks == 2
     assert not found.failures
     assert found.scores is not None
-    assert found.scores.f1.value > 0.9
+    assert found.scores.f1.value == 1.0
     rows = pl.read_csv(tmp_path / "out" / "recordings.csv")
     assert (rows["true"] + rows["missed"]).to_list() == [5, 5]
+    assert rows["false"].to_list() == [0, 0], "the last example, found a few milliseconds late, is none"
     table = pl.read_parquet(tmp_path / "out" / "found.parquet")
     assert table["onset_s"].min() > ONSETS[4]
+    assert table["score"].min() >= 0.5
+    ranked = pl.read_parquet(tmp_path / "out" / "candidates.parquet")
+    assert ranked.filter(pl.col("score") >= 0.5).rows() == table.rows()
+    assert found.scores.ap is not None
+    assert found.scores.ap.value > 0.95
+    assert json.loads((tmp_path / "out" / "scores.json").read_text())["ap"] == found.scores.ap.value
     monkeypatch.setattr(EvalWork, "__call__", None)  # whoever works a task now fails
     again = evaluate("ncc", [corpus], tmp_path / "out", workers=1)
     assert again.scores is not None
@@ -84,6 +91,7 @@ def test_a_network_is_scored_by_its_file(corpus: Path, tmp_path: Path, capsys: p
     told = json.loads(capsys.readouterr().out)
     assert told["tasks"] == 2
     assert told["f1"]["value"] > 0.5
+    assert told["ap"]["value"] > 0.5
     assert json.loads((tmp_path / "out" / "scores.json").read_text())["finder"] == "net.safetensors"
 
 

@@ -7,12 +7,14 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 import soundfile
 from tests.fewshot.conftest import CHIRP_S, ONSETS, OTHERS, RATE, make_sound, prompt_of
 
 from tymbal.errors import DataError, UsageError
 from tymbal.fewshot import KINDS, Finder, Prompt
+from tymbal.fewshot.finder import LEAST, Detection
 
 
 def hits(finder: Finder, path: Path, onsets: tuple[float, ...] = ONSETS, length_s: float = CHIRP_S) -> tuple[int, int]:
@@ -28,6 +30,17 @@ def test_every_finder_finds_the_chirps_and_not_the_falling_ones(chirps: Path, na
     assert found >= 7
     # The falling chirps are so alike that the transductive one takes them for examples when it looks at all of it.
     assert false <= (len(OTHERS) if name == "transductive" else 2)
+
+
+@pytest.mark.parametrize("names", [["lda"], ["ncc", "lda"]])
+def test_candidates_below_the_threshold_join_in_and_the_events_stay_the_same(chirps: Path, names: list[str]) -> None:
+    finder = Finder.fit(prompt_of(chirps), finders=names)
+    found, more = finder.predict(chirps), finder.predict(chirps, least=1e-9)
+    assert more.filter(pl.col("score") >= LEAST).drop("event_id").rows() == found.drop("event_id").rows()
+    lower = more.filter(pl.col("score") < LEAST)
+    assert lower.height > 0
+    just_below = finder.table([Detection(10, 40, -1e-6), Detection(100, 130, 0.0)], "x", None, 10**6)
+    assert just_below["score"].to_list() == [0.4999, 0.5], "rounding makes no event of what lies below the threshold"
 
 
 @pytest.mark.parametrize("shots", [1, 2, 5])

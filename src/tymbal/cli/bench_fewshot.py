@@ -62,6 +62,7 @@ def bench_fewshot(
 ) -> int:
     """Look at a few-shot benchmark's folder, or run it; arguments as of `bench`."""
     from tymbal.benchmarks.fewshot import FewshotConfig, find_fewshot, look, run_fewshot
+    from tymbal.benchmarks.fewshot.published import published_rows
     from tymbal.jobs import make_progress
 
     if check:
@@ -91,10 +92,19 @@ def bench_fewshot(
     save_parameters(out, "bench", {**given, **asdict(searched)})
     if json:
         rows = [
-            {**asdict(each), "scores": {"f1": each.scores.f1, "arithmetic": dict(each.scores.arithmetic)}}
+            {
+                **asdict(each),
+                "scores": {
+                    "f1": each.scores.f1,
+                    "arithmetic": dict(each.scores.arithmetic),
+                    "ap": each.scores.ap,
+                    "sets": each.scores.subsets.to_dicts(),
+                },
+            }
             for each in outcome.scored
         ]
-        say_json({"scores": rows, "failures": outcome.failures, "out": str(out)})
+        published = published_rows(benchmark).to_dicts()
+        say_json({"scores": rows, "published": published, "failures": outcome.failures, "out": str(out)})
     elif not quiet:
         _tell(outcome, out)
     say_failures([(failure.item, failure.message) for failure in outcome.failures])
@@ -128,9 +138,10 @@ def _tell(outcome: FewshotOutcome, out: Path) -> None:
             each.shots,
             interval(each.scores.f1),
             f"{each.scores.arithmetic['f1']:.3f}",
+            interval(each.scores.ap),
             each.tasks,
         )
         for each in outcome.scored
     ]
-    say_table(("finder", "protocol", "examples", "F1, harmonic over sets", "arithmetic", "recordings"), rows)
+    say_table(("finder", "protocol", "examples", "F1, harmonic over sets", "arithmetic", "AP", "recordings"), rows)
     say(f"by set, and published numbers beside ours: {out / 'results.md'}")

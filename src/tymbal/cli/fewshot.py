@@ -24,6 +24,7 @@ from tymbal.cli.common import (
 from tymbal.errors import UsageError
 
 if TYPE_CHECKING:
+    from tymbal.evaluation.intervals import Estimate
     from tymbal.fewshot.evaluating import Evaluated
 
 
@@ -142,18 +143,25 @@ def _eval(
     if json:
         _tell_machines(out, found)
     elif not quiet and found.scores is not None:
-        columns = ("subset", "recordings", "true", "false", "missed", "precision", "recall", "f1")
+        columns = ("subset", "recordings", "true", "false", "missed", "precision", "recall", "f1", "ap")
         rows = [tuple(row[name] for name in columns) for row in found.scores.subsets.to_dicts()]
         say_table(columns, rows)
-        f1 = found.scores.f1
-        spread = f" ({f1.low:.3f} to {f1.high:.3f})" if f1.low is not None and f1.high is not None else ""
-        say(f"F1 at IoU > 0.3, harmonic mean over corpora: {f1.value:.3f}{spread}, {found.tasks} tasks; in {out}")
+        say(f"F1 at IoU > 0.3, harmonic mean over corpora: {_spread(found.scores.f1)}, {found.tasks} tasks; in {out}")
+        if found.scores.ap is not None:
+            say(f"average precision, no threshold, arithmetic mean over corpora: {_spread(found.scores.ap)}")
     if not json:
         say_failures(failures)
     return EXIT_SOME_FAILED if failures else EXIT_OK
 
 
+def _spread(found: Estimate) -> str:
+    """`0.512 (0.400 to 0.600)`, or the value alone where there is no interval."""
+    if found.low is None or found.high is None:
+        return f"{found.value:.3f}"
+    return f"{found.value:.3f} ({found.low:.3f} to {found.high:.3f})"
+
+
 def _tell_machines(out: Path, found: Evaluated) -> None:
     scores = found.scores
-    told = {} if scores is None else {"f1": scores.f1, "subsets": scores.subsets.to_dicts()}
+    told = {} if scores is None else {"f1": scores.f1, "ap": scores.ap, "subsets": scores.subsets.to_dicts()}
     say_json({"out": str(out), "tasks": found.tasks, **told, "failures": found.failures})

@@ -13,7 +13,7 @@ from tymbal.annotations import make_events
 from tymbal.corpus import Corpus
 from tymbal.errors import DataError, NothingDoneError, UsageError
 from tymbal.evaluation.detection.fewshot import FewshotScores, score_fewshot
-from tymbal.fewshot.finder import Finder, check_finders, default_finders
+from tymbal.fewshot.finder import LEAST, RANKED, Finder, check_finders, default_finders
 from tymbal.fewshot.finders import KINDS
 from tymbal.fewshot.prompt import UNKNOWN, make_prompts
 from tymbal.jobs import (
@@ -30,7 +30,8 @@ from tymbal.jobs import (
     write_through,
 )
 
-LEAST = 2  # events to be found after the examples
+VERSION = 2  # of what is kept in parts/
+FEWEST = 2  # events to be found after the examples
 COLUMNS = ("onset_s", "offset_s", "score")
 
 
@@ -70,7 +71,8 @@ class EvalWork:
         )
         (prompt,), _ = make_prompts(events, {task.path: task.duration_s}, labels=[task.label], shots=self.shots)
         finder = Finder.fit(prompt, finders=self.finders, model=self.model)
-        found = finder.predict(task.path).filter(pl.col("offset_s") > task.until_s).select(COLUMNS)
+        middle_s = (pl.col("onset_s") + pl.col("offset_s")) / 2  # an example found a little late ends after itself
+        found = finder.predict(task.path, least=RANKED).filter(middle_s >= task.until_s).select(COLUMNS)
         return Worked([(on, off, score) for on, off, score in found.iter_rows()], task.duration_s)
 
 
@@ -103,7 +105,7 @@ def finder_of(finder: str) -> tuple[tuple[str, ...], Path | None]:
 
 
 def make_tasks(corpora: Sequence[Path], shots: int, labels: Sequence[str] = ()) -> list[EvalTask]:
-    """Every recording and label with `shots` events and LEAST more; labels of UNK are no label."""
+    """Every recording and label with `shots` events and FEWEST more; labels of UNK are no label."""
     tasks = []
     for place in corpora:
         corpus = Corpus.open(place)
@@ -116,7 +118,7 @@ def make_tasks(corpora: Sequence[Path], shots: int, labels: Sequence[str] = ()) 
             rows = [(on, off, str(label or "event"), str(c or "")) for on, off, label, c in table.select(keys).rows()]
             for label in sorted({row[2] for row in rows if not (labels and row[2] not in labels)}):
                 own = [row for row in rows if row[2] == label and row[3].casefold() not in UNKNOWN and row[1] > row[0]]
-                if label.casefold() in UNKNOWN or len(own) < shots + LEAST:
+                if label.casefold() in UNKNOWN or len(own) < shots + FEWEST:
                     continue
                 until = max(row[1] for row in own[:shots])
                 marked = tuple(row for row in rows if row[1] <= until)
@@ -139,8 +141,9 @@ def evaluate(
 ) -> Evaluated:
     """Find the rest of every label in every recording of some corpora and score it, each corpus a subset.
 
-    `out` gets scores.json, recordings.csv and found.parquet; finished tasks lie in parts/, and the same call goes on
-    after a stop. Raises UsageError for an unknown finder, NothingDoneError where no recording has events enough.
+    `out` gets scores.json, recordings.csv, found.parquet and candidates.parquet, which goes down to a score of RANKED
+    for average precision; finished tasks lie in parts/, and the same call goes on after a stop.
+    Raises UsageError for an unknown finder, NothingDoneError where no recording has events enough.
     """
     if shots < 1:
         raise UsageError(f"shots is {shots}", parameter="shots", allowed="1 or more")
@@ -148,12 +151,16 @@ def evaluate(
     tasks = make_tasks(corpora, shots, labels)
     if not tasks:
         raise NothingDoneError(
-            f"no recording has {shots + LEAST} events of one label",
+            f"no recording has {shots + FEWEST} events of one label",
             where=", ".join(map(str, corpora)),
             mend="Ask for fewer examples: --shots N.",
         )
     version = None if model is None else [model.stat().st_size, model.stat().st_mtime_ns]
-    plan = plan_groups("fewshot eval", [[task] for task in tasks], {"finders": names, "model": version, "shots": shots})
+    plan = plan_groups(
+        "fewshot eval",
+        [[task] for task in tasks],
+        {"finders": names, "model": version, "shots": shots, "least": RANKED, "version": VERSION},
+    )
     broken: list[Failure] = []
 
     def place(shard: Shard[EvalTask]) -> Path:
@@ -196,8 +203,13 @@ def _scored(
         own = own.filter(pl.col("label").fill_null("event") == task.label)
         truth.append(own.select("onset_s", "offset_s", "label", "certainty").with_columns(recording=pl.lit(task.name)))
     said = _table(found)
-    references = make_events(pl.concat(truth))
-    return score_fewshot(said, references, subsets={task.name: task.corpus for task in tasks}, shots=shots)
+    return score_fewshot(
+        said.filter(pl.col("score") >= LEAST),
+        make_events(pl.concat(truth)),
+        subsets={task.name: task.corpus for task in tasks},
+        candidates=said,
+        shots=shots,
+    )
 
 
 def _table(found: dict[str, list[list[float]]]) -> pl.DataFrame:
@@ -208,9 +220,13 @@ def _table(found: dict[str, list[list[float]]]) -> pl.DataFrame:
 
 def _write(out: Path, finder: str, scores: FewshotScores, found: dict[str, list[list[float]]]) -> None:
     table = _table(found)
-    write_through(out / "found.parquet", lambda file: table.write_parquet(file))
+    write_through(out / "found.parquet", lambda file: table.filter(pl.col("score") >= LEAST).write_parquet(file))
+    write_through(out / "candidates.parquet", lambda file: table.write_parquet(file))
     write_through(out / "recordings.csv", lambda file: scores.recordings.write_csv(file))
     told = {name: getattr(scores, name).value for name in ("precision", "recall", "f1")}
     intervals = {name: [getattr(scores, name).low, getattr(scores, name).high] for name in told}
+    if scores.ap is not None:
+        told["ap"] = scores.ap.value
+        intervals["ap"] = [scores.ap.low, scores.ap.high]
     about = {"finder": Path(finder).name, **told, "intervals": intervals, "arithmetic": dict(scores.arithmetic)}
     write_json(out / "scores.json", {**about, "subsets": scores.subsets.to_dicts()})

@@ -29,6 +29,7 @@ from tymbal.fewshot.support import look
 
 DEFAULT = ("ncc", "lda")
 LEAST = 0.5  # score of an event that is told of
+RANKED = 0.01  # score down to which candidates are ranked where a finder is judged without a threshold
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,8 @@ class Finder:
         """Events of one recording with a score of at least `least`, as an Events table in order of onset.
 
         The score is 0.5 at the threshold and about 0.9 for a median example; it is no probability. The recording is
-        read in blocks: memory does not grow with it. channel None is the mix.
+        read in blocks: memory does not grow with it. channel None is the mix. With a lower `least` candidates below
+        the threshold join in; the events above it stay the same, since the higher of two that overlap stays.
 
         Raises AudioError where the recording cannot be read, DataError where its rate is too low for the examples.
         """
@@ -174,7 +176,7 @@ class Finder:
             "low_hz": pl.Series([low] * len(kept), dtype=pl.Float64),
             "high_hz": pl.Series([high] * len(kept), dtype=pl.Float64),
             "label": pl.Series([self.label] * len(kept), dtype=pl.String),
-            "score": pl.Series([round(1 / (1 + math.exp(-odds[row])), 4) for row in kept], dtype=pl.Float64),
+            "score": pl.Series([_score(odds[row]) for row in kept], dtype=pl.Float64),
         }
         events = make_events(pl.DataFrame(columns))
         return events.filter(pl.col("offset_s") > pl.col("onset_s"))
@@ -246,6 +248,12 @@ def _named(choice: Choice, tried: Sequence[str]) -> Choice:
 
 def _odds(score: float) -> float:
     return math.log(score / (1 - score)) if 0 < score < 1 else -math.inf if score <= 0 else math.inf
+
+
+def _score(odds: float) -> float:
+    """Four digits, and 0.5 or more of nothing below the threshold."""
+    score = round(1 / (1 + math.exp(-odds)), 4)
+    return score if odds >= 0 else min(score, 0.4999)
 
 
 def _band(prompt: Prompt) -> tuple[float, float] | None:

@@ -18,9 +18,10 @@ from numpy import fft
 from tymbal.annotations import make_events
 from tymbal.audio import AudioReader
 from tymbal.errors import DataError
+from tymbal.fewshot.calibrate import SHARED
 from tymbal.fewshot.finders.contract import Pixels
 from tymbal.fewshot.finders.ncc import SHIFTS, Ncc, Template
-from tymbal.fewshot.finders.peaks import apart, peaks, runs
+from tymbal.fewshot.finders.peaks import apart, best_boxes, peaks, runs
 from tymbal.fewshot.picture import hann
 from tymbal.fewshot.prompt import Prompt, Shot
 from tymbal.units import FrameGrid, to_samples
@@ -62,27 +63,22 @@ class TemplateMatching:
                 alike.append(float(inside.max()))
         return cls(prompt.label, rate, models, max(alike, default=SINGLE))
 
-    def predict(self, recording: str | Path, *, channel: int | None = None) -> pl.DataFrame:
-        """Events of one recording, read in blocks. Raises AudioError where it cannot be read."""
+    def predict(self, recording: str | Path, *, channel: int | None = None, least: float | None = None) -> pl.DataFrame:
+        """Events of one recording, read in blocks. Raises AudioError where it cannot be read.
+
+        least : also peaks between this correlation and the threshold, as long as their example, where nothing higher
+            lies; the events at the threshold and above it stay the same. None: those alone.
+        """
+        lowest = self.threshold if least is None else least
         rows: list[tuple[float, float, float]] = []
         with AudioReader(recording, channel, self.sample_rate_hz) as reader:
             n_fft, hop = _sizes(self.sample_rate_hz)
             grid = FrameGrid.from_samples(self.sample_rate_hz, hop=hop, first_center=0, receptive=n_fft)
             end_s = reader.samples / self.sample_rate_hz
             for first, pixels in _blocks(reader, self.sample_rate_hz):
-                best = np.full(len(pixels), -1.0)
-                for model in self.models:
-                    curve = model.correlate(pixels)[0].astype(np.float64)
-                    length = model.templates[0].length
-                    at = peaks(curve, self.threshold)
-                    for middle in apart(at, curve[at], np.full(len(at), float(length))).tolist():
-                        start = max(0, middle - length // 2)
-                        best[start : middle - length // 2 + length] = np.maximum(
-                            best[start : middle - length // 2 + length], curve[middle]
-                        )
-                for start, stop in zip(*runs(best > -1.0, 0, 1), strict=True):
+                for start, stop, score in self._search(pixels, lowest):
                     onset, offset = grid.center_s(first + start - 0.5), grid.center_s(first + stop - 0.5)
-                    rows.append((max(onset, 0.0), min(offset, end_s), float(best[start:stop].max())))
+                    rows.append((max(onset, 0.0), min(offset, end_s), score))
         columns = {"onset_s": 0, "offset_s": 1, "score": 2}
         table = {name: pl.Series([row[at] for row in rows], dtype=pl.Float64) for name, at in columns.items()}
         named = {
@@ -91,6 +87,33 @@ class TemplateMatching:
             "label": pl.Series([self.label] * len(rows), dtype=pl.String),
         }
         return make_events(pl.DataFrame({**named, **table})).filter(pl.col("offset_s") > pl.col("onset_s"))
+
+    def _search(self, pixels: Pixels, lowest: float) -> list[tuple[int, int, float]]:
+        """(start, stop, correlation) of the events of a block, in frames, and of peaks below the threshold."""
+        best = np.full(len(pixels), -1.0)
+        lower: list[tuple[int, int, float]] = []
+        for model in self.models:
+            curve = model.correlate(pixels)[0].astype(np.float64)
+            length = model.templates[0].length
+            at = peaks(curve, self.threshold)
+            for middle in apart(at, curve[at], np.full(len(at), float(length))).tolist():
+                start = max(0, middle - length // 2)
+                best[start : middle - length // 2 + length] = np.maximum(
+                    best[start : middle - length // 2 + length], curve[middle]
+                )
+            at = peaks(curve, lowest)
+            for middle in at[curve[at] < self.threshold].tolist():
+                start = middle - length // 2
+                lower.append((max(0, start), min(len(pixels), start + length), float(curve[middle])))
+        found = [
+            (int(start), int(stop), float(best[start:stop].max()))
+            for start, stop in zip(*runs(best > -1.0, 0, 1), strict=True)
+        ]
+        if not lower:
+            return found
+        every = found + lower
+        starts, stops, height = (np.array(column) for column in zip(*every, strict=True))
+        return [every[number] for number in best_boxes(starts, stops, height, SHARED)]
 
 
 def _sizes(rate: int) -> tuple[int, int]:

@@ -18,11 +18,15 @@ from tymbal.errors import UsageError
 
 
 class Everything:
-    """Finds every event a little late and a little long, the examples too."""
+    """Finds every event a little late and a little long, the examples too; the last is below the threshold."""
 
-    def predict(self, recording: str | Path, *, channel: int | None = None) -> pl.DataFrame:
+    def predict(self, recording: str | Path, *, channel: int | None = None, least: float = 0.5) -> pl.DataFrame:
         onsets = [onset + 0.01 for onset in CROWDED]
-        columns = {"onset_s": onsets, "offset_s": [onset + CALL_S + 0.02 for onset in onsets], "score": [0.9] * 9}
+        columns = {
+            "onset_s": onsets,
+            "offset_s": [onset + CALL_S + 0.02 for onset in onsets],
+            "score": [0.9] * 8 + [0.3],
+        }
         return make_events(pl.DataFrame({"recording": [str(recording)] * 9, **columns}))
 
 
@@ -39,11 +43,14 @@ def test_examples_found_again_are_left_out_and_events_right_after_them_stay(
     task = spiders(tmp_path, "within")
     assert task.after_s == pytest.approx(0.82)
     found = FindTask()(Search(task, "ncc", ())).value
-    assert [row[0] for row in found["found"]] == pytest.approx([onset + 0.01 for onset in CROWDED[5:]])
+    assert [row[0] for row in found["found"]] == pytest.approx([onset + 0.01 for onset in CROWDED[5:8]])
+    assert [row[0] for row in found["lower"]] == pytest.approx([CROWDED[8] + 0.01])
     counts = scored("ncc", [task], {task.name: found}, 5)
     assert counts is not None
     row = counts.scores.recordings.row(0, named=True)
-    assert (row["true"], row["false"], row["missed"]) == (4, 0, 0)
+    assert (row["true"], row["false"], row["missed"]) == (3, 0, 1)
+    assert counts.scores.ap is not None
+    assert counts.scores.ap.value == 1.0, "the fourth comes below the threshold and before anything false"
 
 
 def test_across_recordings_all_stay_and_the_whole_recording_counts(
@@ -52,14 +59,16 @@ def test_across_recordings_all_stay_and_the_whole_recording_counts(
     monkeypatch.setattr(finding, "fitted", lambda finder, prompt: Everything())
     task = spiders(tmp_path, "cross")
     found = FindTask()(Search(task, "ncc", ())).value
-    assert len(found["found"]) == len(CROWDED)
+    assert len(found["found"]) + len(found["lower"]) == len(CROWDED)
     counts = scored("ncc", [task], {task.name: found}, 5)
     assert counts is not None
     row = counts.scores.recordings.row(0, named=True)
-    assert (row["true"], row["false"], row["missed"]) == (9, 0, 0)
+    assert (row["true"], row["false"], row["missed"]) == (8, 0, 1)
     silent = scored("ncc", [task], {}, 5)
     assert silent is not None
     assert (silent.failed, silent.scores.recordings["missed"].to_list()) == (1, [9])
+    assert silent.scores.ap is not None
+    assert silent.scores.ap.value == 0.0
 
 
 def test_finders_by_name() -> None:

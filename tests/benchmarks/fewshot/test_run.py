@@ -52,6 +52,12 @@ def test_resumes_lists_what_fails_and_writes_the_same_page(tmp_path: Path, monke
     assert table.height == 4 * 4
     saved = json.loads((tmp_path / "out" / "results.json").read_text())
     assert {row["finder"] for row in saved["scores"]} == {"ncc"}
+    assert saved["published"] == []
+    for row in saved["scores"]:
+        aps = [each["ap"] for each in row["sets"]]
+        assert row["ap"]["value"] == pytest.approx(sum(aps) / len(aps))
+        assert row["ap"]["value"] <= 1.0
+    assert "## AP by set, within, 5 examples" in page
 
     worked = []
     real = FindTask.__call__
@@ -68,6 +74,8 @@ def test_dcase_with_published_numbers_beside(tmp_path: Path) -> None:
     page = (tmp_path / "out" / "results.md").read_text()
     assert "| evaluation-2023 | NERCSLIP | f | 0.638 | results of DCASE 2023 task 5 |" in page
     assert "missing: 1 set not there: PB" in page
+    saved = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert {"NERCSLIP", "RCL, fine-tuned"} <= {row["model"] for row in saved["published"]}
 
 
 def test_template_matching_and_a_fusion_by_name(tmp_path: Path) -> None:
@@ -76,6 +84,9 @@ def test_template_matching_and_a_fusion_by_name(tmp_path: Path) -> None:
     assert [each.finder for each in outcome.scored] == ["template", "default", "ncc+lda"]
     assert outcome.scored[1].scores.f1 == outcome.scored[2].scores.f1
     assert outcome.scored[1].scores.f1.value > 0.8
+    for each in outcome.scored:
+        assert each.scores.ap is not None
+        assert each.scores.ap.value > 0.8, "calls in noise stand above it, whatever the threshold"
 
 
 def test_nothing_there_is_told(tmp_path: Path) -> None:

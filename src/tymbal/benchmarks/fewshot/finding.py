@@ -1,4 +1,4 @@
-"""The work of a task: fit a finder on the examples, search the recording, keep what it found."""
+"""The work of a task: fit a finder on the examples, search the recording, keep what it found and what came close."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from tymbal.audio import probe
 from tymbal.benchmarks.fewshot.tasks import Task
 from tymbal.errors import UsageError
 from tymbal.fewshot import DEFAULT, Finder, Prompt, TemplateMatching
+from tymbal.fewshot.finder import LEAST, RANKED
 from tymbal.fewshot.finders import find_kind
+from tymbal.fewshot.finders.ncc import LOWEST
 from tymbal.jobs import Worked
 
 TEMPLATE, CHOSEN = "template", "default"
@@ -24,8 +26,8 @@ FINDERS = (TEMPLATE, "ncc", "lda", "transductive", "prototypes", CHOSEN)
 class Searcher(Protocol):
     """What has been fitted on examples."""
 
-    def predict(self, recording: str | Path, *, channel: int | None = None) -> pl.DataFrame:
-        """Events of a recording with scores."""
+    def predict(self, recording: str | Path, *, channel: int | None = None, least: float) -> pl.DataFrame:
+        """Events of a recording with scores of at least `least`."""
         ...
 
 
@@ -50,6 +52,13 @@ def fitted(finder: str, prompt: Prompt) -> Searcher:
     if finder == TEMPLATE:
         return TemplateMatching.fit(prompt)
     return Finder.fit(prompt, finders=kinds_of(finder))
+
+
+def levels(searcher: Searcher) -> tuple[float, float]:
+    """The score from which on an event is told of, and down to which candidates are ranked."""
+    if isinstance(searcher, TemplateMatching):
+        return searcher.threshold, min(LOWEST, searcher.threshold)
+    return LEAST, RANKED
 
 
 @dataclass(frozen=True)
@@ -80,9 +89,13 @@ class FindTask:
 
     def __call__(self, search: Search) -> Worked[dict[str, Any]]:
         task, begin = search.task, time.process_time()
-        found = fitted(search.finder, task.prompt()).predict(task.truth.path)
-        rows = found.select("onset_s", "offset_s", "score").rows()
+        searcher = fitted(search.finder, task.prompt())
+        threshold, least = levels(searcher)
+        table = searcher.predict(task.truth.path, least=least)
+        rows = table.select("onset_s", "offset_s", "score").rows()
         kept = [row for row in rows if (row[0] + row[1]) / 2 >= task.after_s]
+        sides = {"found": [row for row in kept if row[2] >= threshold]}
+        sides["lower"] = [row for row in kept if row[2] < threshold]
         info = probe(task.truth.path)
         cpu_s = round(time.process_time() - begin, 3)
-        return Worked({"found": kept, "seconds": info.duration_s, "cpu_s": cpu_s}, info.duration_s, info.faults)
+        return Worked({**sides, "seconds": info.duration_s, "cpu_s": cpu_s}, info.duration_s, info.faults)

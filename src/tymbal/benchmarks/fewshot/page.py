@@ -13,6 +13,8 @@ from tymbal.benchmarks.fewshot.sets import FewshotBenchmark
 from tymbal.benchmarks.verify import Departure
 from tymbal.config import to_plain
 from tymbal.evaluation.intervals import Estimate
+from tymbal.fewshot.finder import RANKED
+from tymbal.fewshot.finders.ncc import LOWEST
 from tymbal.jobs import Failure, write_json, write_text, write_through
 
 NOTES = {
@@ -29,7 +31,9 @@ F1 at IoU > 0.3 by the rules of DCASE task 5: the harmonic mean over sets, the 9
 (none below eight), and beside it the arithmetic mean. Within: the first events of the recording itself are the
 examples, every number of examples is judged after the greatest of them. Across: the examples are the first events
 of the next recording of the set, the whole recording is judged. A recording that failed counts as one in which nothing
-was found.
+was found. AP needs no threshold: average precision of everything down to a score of {least:g} (for template matching a
+correlation of {lowest:g}), all recordings of a set in one ranking, the arithmetic mean over sets; what lies on an
+unknown event leaves the ranking. So within a set the scores of finders fitted to different examples stand in one order.
 """
 
 
@@ -51,6 +55,7 @@ def write_page(
             "tasks": each.tasks,
             "failed": each.failed,
             "harmonic": {name: to_plain(getattr(each.scores, name)) for name in ("f1", "precision", "recall")},
+            "ap": None if each.scores.ap is None else to_plain(each.scores.ap),
             "arithmetic": {name: _number(value) for name, value in each.scores.arithmetic.items()},
             "sets": each.scores.subsets.to_dicts(),
             "cpu_s": each.cpu_s,
@@ -63,6 +68,7 @@ def write_page(
         {
             "benchmark": benchmark.name,
             "scores": rows,
+            "published": published_rows(benchmark.name).to_dicts(),
             "departures": [to_plain(each) for each in departures],
             "failures": [[each.item, each.message] for each in failures],
         },
@@ -95,9 +101,20 @@ def markdown(
     failures: Sequence[Failure],
 ) -> str:
     """The results as a page."""
-    lines = [HEAD.format(name=benchmark.name)]
+    lines = [HEAD.format(name=benchmark.name, least=RANKED, lowest=LOWEST)]
     lines += _table(
-        ("finder", "protocol", "examples", "F1", "arithmetic", "precision", "recall", "recordings", "× real time"),
+        (
+            "finder",
+            "protocol",
+            "examples",
+            "F1",
+            "arithmetic",
+            "AP",
+            "precision",
+            "recall",
+            "recordings",
+            "× real time",
+        ),
         [
             (
                 each.finder,
@@ -105,6 +122,7 @@ def markdown(
                 each.shots,
                 interval(each.scores.f1),
                 _share(each.scores.arithmetic["f1"]),
+                interval(each.scores.ap),
                 _share(each.scores.precision.value),
                 _share(each.scores.recall.value),
                 f"{each.tasks}{f' ({each.failed} failed)' if each.failed else ''}",
@@ -113,15 +131,16 @@ def markdown(
             for each in scored
         ],
     )
-    lines += ["", "Times real time per CPU second: fitting, calibration and search, without starting up."]
+    lines += ["", "Times real time per CPU second: fitting, calibration and search, candidates for AP too."]
     for protocol, shots in dict.fromkeys((each.protocol, each.shots) for each in scored):
         mine = [each for each in scored if (each.protocol, each.shots) == (protocol, shots)]
-        lines += ["", f"## F1 by set, {protocol}, {shots} example{'s'[: shots != 1]}", ""]
-        names = mine[0].scores.subsets["subset"].to_list()
-        by = [dict(each.scores.subsets.select("subset", "f1").rows()) for each in mine]
-        counts = dict(mine[0].scores.subsets.select("subset", "recordings").rows())
-        rows = [(name, counts[name], *(_share(each.get(name)) for each in by)) for name in names]
-        lines += _table(("set", "recordings", *(each.finder for each in mine)), rows)
+        for title, column in (("F1", "f1"), ("AP", "ap")):
+            lines += ["", f"## {title} by set, {protocol}, {shots} example{'s'[: shots != 1]}", ""]
+            names = mine[0].scores.subsets["subset"].to_list()
+            by = [dict(each.scores.subsets.select("subset", column).rows()) for each in mine]
+            counts = dict(mine[0].scores.subsets.select("subset", "recordings").rows())
+            rows = [(name, counts[name], *(_share(each.get(name)) for each in by)) for name in names]
+            lines += _table(("set", "recordings", *(each.finder for each in mine)), rows)
     lines += ["", "## Published", ""]
     lines += _published(benchmark)
     lines += [NOTES.get(benchmark.name, "")]
@@ -147,8 +166,10 @@ def _share(value: float | None) -> str:
     return "-" if value is None or value != value else f"{value:.3f}"
 
 
-def interval(found: Estimate) -> str:
-    """`0.512 [0.4, 0.6]`, or that there is no interval."""
+def interval(found: Estimate | None) -> str:
+    """`0.512 [0.4, 0.6]`, or that there is no interval; `-` where there is nothing."""
+    if found is None:
+        return "-"
     if found.low is None:
         return f"{found.value:.3f} (no interval)"
     return f"{found.value:.3f} [{found.low:.3f}, {found.high:.3f}]"

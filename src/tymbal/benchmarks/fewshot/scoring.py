@@ -13,7 +13,7 @@ from tymbal.benchmarks.fewshot.layout import POS, UNK
 from tymbal.benchmarks.fewshot.tasks import WITHIN, Task
 from tymbal.evaluation.detection import FewshotScores, score_fewshot
 
-Rows = Sequence[Sequence[float]]
+Row = tuple[str, float, float, str | None, float | None]  # recording, onset, offset (s), label, score
 
 
 @dataclass(frozen=True)
@@ -40,19 +40,14 @@ def scored(
     """
     if not tasks:
         return None
-    references = _events([(task.name, *span, word) for task in tasks for span, word in _truth(task)])
-    predictions = _events(
-        [
-            (name, float(row[0]), float(row[1]), None)
-            for name, rows in ((task.name, found.get(task.name, {}).get("found", [])) for task in tasks)
-            for row in rows  # type: ignore[attr-defined]
-        ]
-    )
+    references = _events([(task.name, *span, word, None) for task in tasks for span, word in _truth(task)])
+    predictions, lower = (_events(_said(tasks, found, side)) for side in ("found", "lower"))
     within = tasks[0].protocol == WITHIN
     scores = score_fewshot(
         predictions,
         references,
         subsets={task.name: task.truth.set for task in tasks},
+        candidates=pl.concat([predictions, lower]),
         shots=after_shots if within else 0,
     )
     worked = [found[task.name] for task in tasks if task.name in found]
@@ -65,15 +60,25 @@ def scored(
     return Scored(finder, tasks[0].protocol, shots, scores, len(tasks), missing, totals["cpu_s"], totals["seconds"])
 
 
+def _said(tasks: Sequence[Task], found: Mapping[str, Mapping[str, object]], side: str) -> list[Row]:
+    """What was found, or came close, in every task."""
+    return [
+        (task.name, float(row[0]), float(row[1]), None, float(row[2]))
+        for task in tasks
+        for row in found.get(task.name, {}).get(side, [])  # type: ignore[attr-defined]
+    ]
+
+
 def _truth(task: Task) -> list[tuple[tuple[float, float], str]]:
     return [(span, POS) for span in task.truth.positive] + [(span, UNK) for span in task.truth.unknown]
 
 
-def _events(rows: Sequence[tuple[str, float, float, str | None]]) -> pl.DataFrame:
+def _events(rows: Sequence[Row]) -> pl.DataFrame:
     columns = {
         "recording": pl.Series([row[0] for row in rows], dtype=pl.String),
         "onset_s": pl.Series([row[1] for row in rows], dtype=pl.Float64),
         "offset_s": pl.Series([row[2] for row in rows], dtype=pl.Float64),
         "label": pl.Series([row[3] for row in rows], dtype=pl.String),
+        "score": pl.Series([row[4] for row in rows], dtype=pl.Float64),
     }
     return make_events(pl.DataFrame(columns))
