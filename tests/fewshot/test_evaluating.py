@@ -72,6 +72,22 @@ def test_chirps_are_found_and_scored_and_done_tasks_are_kept(
     assert again.scores.f1.value == found.scores.f1.value
 
 
+def test_what_is_labelled_unknown_excuses(tmp_path: Path) -> None:
+    folder = tmp_path / "calls"
+    folder.mkdir()
+    soundfile.write(folder / "a.wav", make_sound(ONSETS, 20.0, seed=1), RATE, subtype="FLOAT")
+    lines = ["recording,begin_time_s,end_time_s,label"]
+    labels = ["chirp"] * 8 + ["Unknown", "unk"]
+    lines += [f"a.wav,{onset},{onset + CHIRP_S},{label}" for onset, label in zip(ONSETS, labels, strict=True)]
+    (folder / "marks.csv").write_text("\n".join(lines) + "\n")
+    corpus = tmp_path / "unsure.corpus"
+    assert main(["index", str(folder), "--annotations", str(folder / "marks.csv"), "-o", str(corpus), "--quiet"]) == 0
+    found = evaluate("ncc", [corpus], tmp_path / "out", workers=1)
+    assert found.scores is not None
+    row = found.scores.recordings.row(0, named=True)
+    assert (row["true"], row["false"], row["missed"], row["excused"]) == (3, 0, 0, 2)
+
+
 def test_a_network_is_scored_by_its_file(corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model = tmp_path / "net.safetensors"
     save_network(make_network(bands=48), model, {})

@@ -193,14 +193,16 @@ def evaluate(
 def _scored(
     tasks: Sequence[EvalTask], found: dict[str, list[list[float]]], corpora: Sequence[Path], shots: int
 ) -> FewshotScores:
-    """Every task a recording of its own, since each is about one label."""
+    """Every task a recording of its own, since each is about one label; what is unknown, is unknown to each."""
     held = {place.name: Corpus.open(place).events for place in corpora}
     if len(held) < len(corpora):
         raise DataError("two corpora are called alike", where="corpora", mend="Give them different folders.")
     truth = []
     for task in tasks:
-        own = held[task.corpus].filter(pl.col("recording") == task.recording)
-        own = own.filter(pl.col("label").fill_null("event") == task.label)
+        own = held[task.corpus].filter((pl.col("recording") == task.recording) & pl.col("onset_s").is_not_null())
+        unknown = pl.col("label").str.to_lowercase().is_in(UNKNOWN).fill_null(False)
+        own = own.filter(unknown | (pl.col("label").fill_null("event") == task.label))
+        own = own.with_columns(label=pl.when(unknown).then(pl.lit("UNK")).otherwise(pl.col("label")))
         truth.append(own.select("onset_s", "offset_s", "label", "certainty").with_columns(recording=pl.lit(task.name)))
     said = _table(found)
     return score_fewshot(
