@@ -12,9 +12,9 @@ from tests.fewshot.conftest import CHIRP_S, ONSETS, OTHERS, RATE, make_sound
 from tests.fewshot.network.small import make_network
 
 from tymbal.cli.main import main
-from tymbal.errors import NothingDoneError, UsageError
+from tymbal.errors import DataError, NothingDoneError, UsageError
 from tymbal.fewshot import evaluating
-from tymbal.fewshot.evaluating import EvalWork, evaluate, finder_of, make_tasks
+from tymbal.fewshot.evaluating import EvalTask, EvalWork, evaluate, finder_of, make_tasks
 from tymbal.fewshot.network.files import save_network
 
 
@@ -36,15 +36,16 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_tasks_tell_only_what_was_marked_until_the_last_example(corpus: Path) -> None:
-    tasks = make_tasks([corpus], 5)
+    tasks, too_few = make_tasks([corpus], 5)
+    assert too_few == 3, "the others of both recordings, and a single chirp"
     assert [(task.recording, task.label) for task in tasks] == [("a.wav", "chirp"), ("b.wav", "chirp")]
     for task in tasks:
         assert task.until_s == pytest.approx(ONSETS[4] + CHIRP_S)
         assert max(row[1] for row in task.rows) <= task.until_s
         assert [row[2] for row in task.rows].count("chirp") == 5
         assert "other" in {row[2] for row in task.rows}
-    assert [task.label for task in make_tasks([corpus], 4)] == ["chirp", "other"] * 2
-    assert {task.label for task in make_tasks([corpus], 4, ["other"])} == {"other"}
+    assert [task.label for task in make_tasks([corpus], 4)[0]] == ["chirp", "other"] * 2
+    assert {task.label for task in make_tasks([corpus], 4, ["other"])[0]} == {"other"}
 
 
 def test_chirps_are_found_and_scored_and_done_tasks_are_kept(
@@ -70,6 +71,31 @@ def test_chirps_are_found_and_scored_and_done_tasks_are_kept(
     again = evaluate("ncc", [corpus], tmp_path / "out", workers=1)
     assert again.scores is not None
     assert again.scores.f1.value == found.scores.f1.value
+
+
+def test_a_task_that_fails_counts_as_nothing_found_and_the_rest_is_told(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    real = EvalWork.__call__
+
+    def sometimes(self: EvalWork, task: EvalTask) -> object:
+        if task.recording == "b.wav":
+            raise DataError("cannot be heard", where=task.path)
+        return real(self, task)
+
+    monkeypatch.setattr(EvalWork, "__call__", sometimes)
+    given = ["fewshot", "eval", "ncc", str(corpus), "-o", str(tmp_path / "out"), "--workers", "1"]
+    assert main([*given, "--quiet"]) == 4
+    rows = pl.read_csv(tmp_path / "out" / "recordings.csv")
+    assert rows.select("true", "missed").rows() == [(5, 0), (0, 10)], "all ten, the examples too (rule 4)"
+    assert main(given) == 4
+    told = capsys.readouterr()
+    said = told.out + told.err
+    assert "1 tasks failed" not in said
+    assert "1 task failed and counts as if nothing had been found" in said
+    assert "3 more have fewer than 7 events" in said
+    assert "chirps.corpus  2" in said
+    assert "0.500 (no interval: 2 recordings)" in said
 
 
 def test_what_is_labelled_unknown_excuses(tmp_path: Path) -> None:

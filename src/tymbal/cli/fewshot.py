@@ -24,6 +24,7 @@ from tymbal.cli.common import (
 from tymbal.errors import UsageError
 
 if TYPE_CHECKING:
+    from tymbal.evaluation.detection import FewshotScores
     from tymbal.evaluation.intervals import Estimate
     from tymbal.fewshot.evaluating import Evaluated
 
@@ -143,25 +144,46 @@ def _eval(
     if json:
         _tell_machines(out, found)
     elif not quiet and found.scores is not None:
-        columns = ("subset", "recordings", "true", "false", "missed", "precision", "recall", "f1", "ap")
-        rows = [tuple(row[name] for name in columns) for row in found.scores.subsets.to_dicts()]
-        say_table(columns, rows)
-        say(f"F1 at IoU > 0.3, harmonic mean over corpora: {_spread(found.scores.f1)}, {found.tasks} tasks; in {out}")
-        if found.scores.ap is not None:
-            say(f"average precision, no threshold, arithmetic mean over corpora: {_spread(found.scores.ap)}")
+        _tell(out, found, found.scores, shots)
     if not json:
         say_failures(failures)
     return EXIT_SOME_FAILED if failures else EXIT_OK
 
 
+def _tell(out: Path, found: Evaluated, scores: FewshotScores, shots: int) -> None:
+    from tymbal.fewshot.evaluating import FEWEST
+
+    counts, shares = ("true", "false", "missed"), ("precision", "recall", "f1", "ap")
+    rows = [
+        (row["subset"], row["recordings"], *(row[name] for name in counts), *(_share(row[name]) for name in shares))
+        for row in scores.subsets.to_dicts()
+    ]
+    say_table(("corpus", "tasks", *counts, *shares), rows)
+    say(f"F1 at IoU > 0.3, harmonic mean over corpora: {_spread(scores.f1)}")
+    if scores.ap is not None:
+        say(f"average precision, which needs no threshold, arithmetic mean over corpora: {_spread(scores.ap)}")
+    say(f"{found.tasks} tasks, each one label in one recording: {shots} examples, the rest to be found")
+    if found.too_few:
+        say(f"{found.too_few} more have fewer than {shots + FEWEST} events and were left out")
+    if found.failures:
+        several = len(found.failures) > 1
+        how = "tasks failed and count" if several else "task failed and counts"
+        say(f"{len(found.failures)} {how} as if nothing had been found")
+    say(f"by task: {out / 'recordings.csv'}")
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
 def _spread(found: Estimate) -> str:
-    """`0.512 (0.400 to 0.600)`, or the value alone where there is no interval."""
+    """`0.512 (95 %: 0.400 to 0.600, 12 recordings)`, or that there is no interval."""
     if found.low is None or found.high is None:
-        return f"{found.value:.3f}"
-    return f"{found.value:.3f} ({found.low:.3f} to {found.high:.3f})"
+        return f"{found.value:.3f} (no interval: {found.units} recording{'s'[: found.units != 1]})"
+    return f"{found.value:.3f} (95 %: {found.low:.3f} to {found.high:.3f}, {found.units} recordings)"
 
 
 def _tell_machines(out: Path, found: Evaluated) -> None:
     scores = found.scores
     told = {} if scores is None else {"f1": scores.f1, "ap": scores.ap, "subsets": scores.subsets.to_dicts()}
-    say_json({"out": str(out), "tasks": found.tasks, **told, "failures": found.failures})
+    say_json({"out": str(out), "tasks": found.tasks, "too_few": found.too_few, **told, "failures": found.failures})

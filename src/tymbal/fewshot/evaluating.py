@@ -78,10 +78,11 @@ class EvalWork:
 
 @dataclass(frozen=True)
 class Evaluated:
-    """Scores (None where nothing could be searched), how many tasks, and what failed."""
+    """Scores (None where nothing could be searched), how many tasks, labels of a recording too few, what failed."""
 
     scores: FewshotScores | None
     tasks: int
+    too_few: int
     failures: tuple[Failure, ...]
 
 
@@ -104,9 +105,12 @@ def finder_of(finder: str) -> tuple[tuple[str, ...], Path | None]:
     return names, None
 
 
-def make_tasks(corpora: Sequence[Path], shots: int, labels: Sequence[str] = ()) -> list[EvalTask]:
-    """Every recording and label with `shots` events and FEWEST more; labels of UNK are no label."""
-    tasks = []
+def make_tasks(corpora: Sequence[Path], shots: int, labels: Sequence[str] = ()) -> tuple[list[EvalTask], int]:
+    """Every recording and label with `shots` events and FEWEST more, and how many have too few.
+
+    Labels of UNK are no label.
+    """
+    tasks, too_few = [], 0
     for place in corpora:
         corpus = Corpus.open(place)
         durations = dict(corpus.recordings.select("recording", "duration_s").iter_rows())
@@ -118,7 +122,10 @@ def make_tasks(corpora: Sequence[Path], shots: int, labels: Sequence[str] = ()) 
             rows = [(on, off, str(label or "event"), str(c or "")) for on, off, label, c in table.select(keys).rows()]
             for label in sorted({row[2] for row in rows if not (labels and row[2] not in labels)}):
                 own = [row for row in rows if row[2] == label and row[3].casefold() not in UNKNOWN and row[1] > row[0]]
-                if label.casefold() in UNKNOWN or len(own) < shots + FEWEST:
+                if label.casefold() in UNKNOWN:
+                    continue
+                if len(own) < shots + FEWEST:
+                    too_few += 1
                     continue
                 until = max(row[1] for row in own[:shots])
                 marked = tuple(row for row in rows if row[1] <= until)
@@ -126,7 +133,7 @@ def make_tasks(corpora: Sequence[Path], shots: int, labels: Sequence[str] = ()) 
                 tasks.append(
                     EvalTask(place.name, str(recording), path, label, durations[str(recording)], until, marked)
                 )
-    return tasks
+    return tasks, too_few
 
 
 def evaluate(
@@ -141,6 +148,7 @@ def evaluate(
 ) -> Evaluated:
     """Find the rest of every label in every recording of some corpora and score it, each corpus a subset.
 
+    A task that failed counts as one in which nothing was found. Intervals resample recordings, not their labels.
     `out` gets scores.json, recordings.csv, found.parquet and candidates.parquet, which goes down to a score of RANKED
     for average precision; finished tasks lie in parts/, and the same call goes on after a stop.
     Raises UsageError for an unknown finder, NothingDoneError where no recording has events enough.
@@ -148,7 +156,7 @@ def evaluate(
     if shots < 1:
         raise UsageError(f"shots is {shots}", parameter="shots", allowed="1 or more")
     names, model = finder_of(finder)
-    tasks = make_tasks(corpora, shots, labels)
+    tasks, too_few = make_tasks(corpora, shots, labels)
     if not tasks:
         raise NothingDoneError(
             f"no recording has {shots + FEWEST} events of one label",
@@ -184,10 +192,10 @@ def evaluate(
         )
         done = [shard for shard in plan.shards if place(shard).is_file()]
         found = {shard.items[0].name: json.loads(place(shard).read_text(encoding="utf-8")) for shard in done}
-        scores = _scored([shard.items[0] for shard in done], found, corpora, shots) if done else None
+        scores = _scored(tasks, found, corpora, shots) if done else None
         if scores is not None:
             _write(out, finder, scores, found)
-    return Evaluated(scores, len(tasks), tuple(broken))
+    return Evaluated(scores, len(tasks), too_few, tuple(broken))
 
 
 def _scored(
@@ -210,6 +218,7 @@ def _scored(
         make_events(pl.concat(truth)),
         subsets={task.name: task.corpus for task in tasks},
         candidates=said,
+        units={task.name: f"{task.corpus}/{task.recording}" for task in tasks},
         shots=shots,
     )
 

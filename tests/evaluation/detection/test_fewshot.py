@@ -250,3 +250,25 @@ def test_average_precision_has_an_interval_over_recordings_as_f1_has() -> None:
     assert found.ap.high is not None
     assert found.ap.low < found.ap.value < found.ap.high
     assert found.ap.units == found.f1.units == 10
+
+
+def test_targets_of_one_file_are_drawn_together() -> None:
+    """Two names of one file are one unit: as if every file were there once, with all its events under one name."""
+    truth, said = scene(2, 200, 200, labels="p", recordings=8)
+    twice = [event._replace(recording=f"{event.recording}#{part}") for event in truth for part in "ab"]
+    said_twice = [event._replace(recording=f"{event.recording}#{part}") for event in said for part in "ab"]
+    names = {f"r{n}": "xy"[n % 2] for n in range(8)}
+    both = {f"{name}#{part}": subset for name, subset in names.items() for part in "ab"}
+    one = score_fewshot(events(said), events(truth), subsets=names, candidates=events(said), shots=0)
+    two = score_fewshot(
+        events(said_twice),
+        events(twice),
+        subsets=both,
+        candidates=events(said_twice),
+        shots=0,
+        units={name: name.split("#")[0] for name in both},
+    )
+    for share in ("f1", "precision", "recall", "ap"):
+        single, double = getattr(one, share), getattr(two, share)
+        assert (double.units, double.examples) == (8, 16)
+        assert (double.value, double.low, double.high) == pytest.approx((single.value, single.low, single.high))

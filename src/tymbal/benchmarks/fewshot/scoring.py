@@ -48,6 +48,7 @@ def scored(
         references,
         subsets={task.name: task.truth.set for task in tasks},
         candidates=pl.concat([predictions, lower]),
+        units={task.name: task.truth.name.removesuffix(f"#{task.truth.target}") for task in tasks},
         shots=after_shots if within else 0,
     )
     worked = [found[task.name] for task in tasks if task.name in found]

@@ -28,6 +28,7 @@ from tymbal.evaluation.detection.matching import match_boxes
 from tymbal.evaluation.detection.problem import UNKNOWN, Boxes, DetectionProblem, DetectionSettings
 from tymbal.evaluation.detection.ranking import RankedBoxes
 from tymbal.evaluation.intervals import CONFIDENCE, MIN_UNITS, SHOWN_UNITS, Estimate, resample, share_interval
+from tymbal.evaluation.problem import number_units
 
 FLOOR = 1e-5
 _SHARES = ("precision", "recall", "f1")
@@ -35,7 +36,7 @@ _SHARES = ("precision", "recall", "f1")
 
 @dataclass(frozen=True)
 class FewshotScores:
-    """Harmonic means over subsets with intervals over recordings, arithmetic means beside them, and the counts.
+    """Harmonic means over subsets with intervals over units, arithmetic means beside them, and the counts.
 
     subsets : subset, recordings, true, false, missed, precision, recall, f1, ap. recordings : recording, subset, true,
     false, missed, excused, shots_end_s. Nulls where a share has no denominator.
@@ -57,6 +58,7 @@ def score_fewshot(
     *,
     subsets: Mapping[str, str],
     candidates: pl.DataFrame | None = None,
+    units: Mapping[str, str] | None = None,
     coverage: pl.DataFrame | None = None,
     durations: Mapping[str, float] | None = None,
     shots: int = 5,
@@ -69,6 +71,8 @@ def score_fewshot(
         are of the target (POS); predictions are of the target whatever their label.
     subsets : {recording: its subset} of every recording scored, found in or not.
     candidates : Events with scores, the predictions among them and what is scored lower, for average precision alone.
+    units : {recording: what is independent}, where several targets of one file go by names of their own; intervals
+        resample units. None: every recording is one.
     coverage, durations : holes of the coverage of a recording in them are unknown events too, which is how tables
         with UNK are read here; `durations` (s) closes the last hole.
     shots : first events that were examples; 0 where these came from elsewhere, and all of each recording counts.
@@ -82,11 +86,20 @@ def score_fewshot(
     truth = _truth(references, coverage, durations or {}, names, shots)
     counts = _counts(truth, _side(predictions, names, "predictions"), minimum_iou, names)
     subset = [subsets[name] for name in names]
-    scores = _scores(counts, names, subset, truth.shots_end_s, seed)
+    own = _Units(*number_units([name if units is None else units[name] for name in names], len(names)))
+    scores = _scores(counts, names, subset, own, truth.shots_end_s, seed)
     if candidates is None:
         return scores
-    ranked = _ranked(truth, _side(candidates, names, "candidates"), minimum_iou, names, subset)
-    return _with_ap(scores, ranked, names, seed)
+    ranked = _ranked(truth, _side(candidates, names, "candidates"), minimum_iou, names, subset, own)
+    return _with_ap(scores, ranked, own, seed)
+
+
+@dataclass(frozen=True)
+class _Units:
+    """The number of each recording's independent unit (recordings,), and what the units are called."""
+
+    of: Integers
+    names: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -187,8 +200,10 @@ def _counts(truth: _Truth, said: pl.DataFrame, minimum_iou: float, names: list[s
     return np.stack([true, table(their_place) - true - spared, table(place) - true, spared], axis=1)
 
 
-def _ranked(truth: _Truth, said: pl.DataFrame, minimum_iou: float, names: list[str], subset: list[str]) -> RankedBoxes:
-    """The ranking of candidates, the subsets being its classes and recordings its units."""
+def _ranked(
+    truth: _Truth, said: pl.DataFrame, minimum_iou: float, names: list[str], subset: list[str], units: _Units
+) -> RankedBoxes:
+    """The ranking of candidates, the subsets being its classes."""
     place = _place(said, names)
     targets, target_place = truth.targets(np.bincount(place, minlength=len(names)) == 0)
     titles, number = np.unique(np.array(subset), return_inverse=True)
@@ -197,15 +212,14 @@ def _ranked(truth: _Truth, said: pl.DataFrame, minimum_iou: float, names: list[s
     label = np.where(np.arange(len(boxes)) < len(targets), number[places], UNKNOWN)
     scores = said["score"].cast(pl.Float64).fill_null(np.nan).to_numpy()
     theirs = as_boxes(said.select("onset_s", "offset_s").to_numpy(), "candidates")
-    everyone = np.arange(len(names))
     problem = DetectionProblem(
         references=_boxes(boxes, label, places, np.full(len(boxes), np.nan)),
         predictions=_boxes(theirs, number[place], place, scores),
         labels=tuple(titles.tolist()),
         recordings=tuple(names),
-        recording=everyone,
-        unit=everyone,
-        names=tuple(names),
+        recording=np.arange(len(names)),
+        unit=units.of,
+        names=units.names,
         unit_name="recording",
         covered_s=np.zeros((len(names), len(titles))),  # all was listened to; no rate per hour is asked for
         settings=DetectionSettings(minimum_iou=(minimum_iou,)),
@@ -217,25 +231,27 @@ def _boxes(boxes: Floats, label: Integers, place: Integers, score: Floats) -> Bo
     return Boxes(boxes, label, place, np.arange(len(boxes)), score, np.ones(len(boxes), dtype=bool))
 
 
-def _with_ap(scores: FewshotScores, ranked: RankedBoxes, names: list[str], seed: int) -> FewshotScores:
+def _with_ap(scores: FewshotScores, ranked: RankedBoxes, units: _Units, seed: int) -> FewshotScores:
     """The scores with average precision; without, where no subset has an event to find."""
     table = scores.subsets
     if not ranked.kept:
         return scores
-    found = ranked.per_class(np.ones((1, len(names))))[0]
+    found = ranked.per_class(np.ones((1, len(units.names))))[0]
     column = np.full(table.height, np.nan)
     column[list(ranked.kept)] = found
     table = table.with_columns(ap=pl.Series(column).fill_nan(None))
-    return replace(scores, subsets=table, ap=_estimate(ranked, float(found.mean()), names, seed))
+    return replace(scores, subsets=table, ap=_estimate(ranked, float(found.mean()), units, seed))
 
 
-def _scores(counts: Integers, names: list[str], subset: list[str], shots_end: Floats, seed: int) -> FewshotScores:
+def _scores(
+    counts: Integers, names: list[str], subset: list[str], units: _Units, shots_end: Floats, seed: int
+) -> FewshotScores:
     titles, number = np.unique(np.array(subset), return_inverse=True)
     per_file = np.zeros((len(names), 3, len(titles)))
     per_file[np.arange(len(names)), :, number] = counts[:, :3]
     statistics = per_file.reshape(len(names), -1)
     whole = _shares(statistics.sum(axis=0, keepdims=True))
-    found = {share: _share_estimate(statistics, share, names, seed) for share in _SHARES}
+    found = {share: _share_estimate(statistics, share, units, seed) for share in _SHARES}
     table = pl.DataFrame(
         {
             "subset": titles.tolist(),
@@ -274,25 +290,27 @@ def harmonic_mean(sums: Floats, share: str) -> Floats:
     return divide(present.sum(axis=1).astype(np.float64), np.where(present, 1 / lifted, 0.0).sum(axis=1))
 
 
-def _share_estimate(statistics: Floats, share: str, names: list[str], seed: int) -> Estimate:
-    counted = Counted(statistics, lambda sums: harmonic_mean(sums, share))
-    value = float(counted(np.ones((1, len(names))))[0])
+def _share_estimate(statistics: Floats, share: str, units: _Units, seed: int) -> Estimate:
+    summed = np.zeros((len(units.names), statistics.shape[1]))
+    np.add.at(summed, units.of, statistics)
+    counted = Counted(summed, lambda sums: harmonic_mean(sums, share))
+    value = float(counted(np.ones((1, len(units.names))))[0])
     if np.isnan(value):
         raise DataError(
             "neither events nor predictions are left after the examples",
             where="score_fewshot",
             mend="Use fewer examples (shots), or more recordings.",
         )
-    return _estimate(counted, value, names, seed)
+    return _estimate(counted, value, units, seed)
 
 
-def _estimate(measure: Callable[[Floats], Floats], value: float, names: list[str], seed: int) -> Estimate:
-    """A measure of multiplicities (resamples, recordings) with its interval over recordings."""
-    units = len(names)
+def _estimate(measure: Callable[[Floats], Floats], value: float, units: _Units, seed: int) -> Estimate:
+    """A measure of multiplicities (resamples, units) with its interval over units."""
+    count = len(units.names)
     low = high = None
     note = ""
-    if units >= MIN_UNITS:
-        low, high, note = share_interval(value, resample(measure, units, 2000, seed), units, CONFIDENCE)
-    own = measure(np.eye(units)) if units <= SHOWN_UNITS else np.zeros(0)
-    shown = {name: None if np.isnan(each) else float(each) for name, each in zip(names, own, strict=False)}
-    return Estimate(value, low, high, units, "recording", shown, units, CONFIDENCE, note)
+    if count >= MIN_UNITS:
+        low, high, note = share_interval(value, resample(measure, count, 2000, seed), count, CONFIDENCE)
+    own = measure(np.eye(count)) if count <= SHOWN_UNITS else np.zeros(0)
+    shown = {name: None if np.isnan(each) else float(each) for name, each in zip(units.names, own, strict=False)}
+    return Estimate(value, low, high, count, "recording", shown, len(units.of), CONFIDENCE, note)
