@@ -1,4 +1,4 @@
-"""F1 at IoU > 0.3 of networks against the training-free default, task by task, on scenes held out and on two birds.
+"""F1 at IoU > 0.3 of networks against the training-free default, task by task: held-out scenes, two birds, bats.
 
 Run: OMP_NUM_THREADS=1 .venv/bin/python docs/studies/fewshot_network.py WORK MODEL ... [--scenes 24] [--birds DATA]
 WORK keeps every task's answer: run it again to go on after a stop. Needs models that `tymbal fewshot train` wrote.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import fewshot_tuning as tuning
@@ -21,6 +22,7 @@ from tymbal.training import read_tensors
 
 SEED = 404  # scenes that nothing was settled on
 DEFAULT = ["ncc", "lda"]
+UNTOUCHED = ("bats_neotropical", "hermit_hummingbirds")  # recordings on which nothing of either was settled
 
 
 def counts(work: Path, name: str, finders: list[str], task: tuning.Task) -> dict[str, list[int]]:
@@ -31,6 +33,17 @@ def counts(work: Path, name: str, finders: list[str], task: tuning.Task) -> dict
         found = {key: list(each) for key, each in tuning.answers(task, finders).items()}
         write_json(place, {**found, "cpu_s": time.process_time() - begin})
     return json.loads(place.read_text())
+
+
+def untouched(data: Path) -> Iterator[tuning.Task]:
+    """Five examples at the beginning of a recording, then its rest."""
+    from fewshot_tasks import within
+
+    for name in UNTOUCHED:
+        for task in within(lambda row, name=name: name, data / name):
+            (query,) = task.queries
+            told = (query.path, query.references, tuning.boxes([]))
+            yield tuning.Task(f"{name}:{task.name}", task.prompt, (told,), query.after_s)
 
 
 def gap(first: np.ndarray, second: np.ndarray) -> str:
@@ -54,7 +67,7 @@ def main() -> None:
     folder = given.work / f"scenes-{SEED}"
     folder.mkdir(parents=True, exist_ok=True)
     tasks = list(tuning.scenes(folder, given.scenes, SEED, 1)) if given.scenes else []
-    tasks += list(tuning.birds(given.birds)) if given.birds else []
+    tasks += [*tuning.birds(given.birds), *untouched(given.birds)] if given.birds else []
     ways = {"default": DEFAULT} | {model.stem: [f"network:{model}"] for model in given.models}
     if given.fused:
         ways |= {f"{model.stem} fused": [*DEFAULT, f"network:{model}"] for model in given.models}
@@ -62,7 +75,8 @@ def main() -> None:
         about = read_tensors(model, mend="Train it.")[1]["about"]
         print(f"{model.stem}: frames' average precision {about['average_precision']:.3f}, before {about['curves']:.3f}")
     answers = {name: [counts(given.work, name, finders, task) for task in tasks] for name, finders in ways.items()}
-    sources = [task.name.partition(":")[0] if task.name.startswith(tuning.BIRDS) else "scenes" for task in tasks]
+    known = (*tuning.BIRDS, *UNTOUCHED)
+    sources = [task.name.partition(":")[0] if task.name.startswith(known) else "scenes" for task in tasks]
     wanted = np.array([bool(sum(len(references) for _, references, _ in task.queries)) for task in tasks])
     for source in dict.fromkeys(sources):
         here = np.array([each == source for each in sources])

@@ -1,7 +1,7 @@
 #!/bin/sh
-# The in-context network: three sizes on three numbers of scenes, the generator's parts left out one at a time, and all
-# of them against the training-free default. Prints what docs/studies/fewshot-network.md quotes.
-# Usage: TYMBAL_DATA=../shared/data docs/studies/fewshot_network.sh WORK [sizes|parts|compare]
+# The in-context network: three sizes on three numbers of scenes, the generator's parts left out one at a time, one small
+# network on many scenes, and that one against the training-free default. Prints what docs/studies/fewshot-network.md quotes.
+# Usage: TYMBAL_DATA=../shared/data docs/studies/fewshot_network.sh WORK [sizes|parts|long|frames|compare]
 # WORK gets scenes, networks and answers. Run it again to go on after a stop. Scenes of one seed are made once and shared
 # by all sizes and numbers; those of a generator with a part left out are made for it. Numbers of scenes: SCENES="…".
 set -eu
@@ -10,9 +10,10 @@ PART=${2:-all}
 DATA=$(cd "${TYMBAL_DATA:-../shared/data}" && pwd)
 HERE=$(cd "$(dirname "$0")" && pwd)
 PYTHON=${PYTHON:-$(pwd)/.venv/bin/python}
-SCENES=${SCENES:-"500 1500 4500"}
-LEFT_OUT=${LEFT_OUT:-1500}
-TASKS=${TASKS:-40}
+SCENES=${SCENES:-"250 750 1500"}
+LEFT_OUT=${LEFT_OUT:-500}
+LONG=${LONG:-10000}
+TASKS=${TASKS:-200}
 export COLUMNS=150 OMP_NUM_THREADS=${OMP_NUM_THREADS:-1} MKL_NUM_THREADS=1
 mkdir -p "$WORK"
 cd "$WORK"
@@ -39,7 +40,14 @@ if wanted parts; then
         train "small-$LEFT_OUT-without-$left" --size small --scenes "$LEFT_OUT" --without "$left"
     done
 fi
+if wanted long; then
+    train "small-$LONG" --size small --scenes "$LONG"
+fi
+if wanted frames; then
+    printf '\n$ python fewshot_frames.py . *.safetensors\n'
+    "$PYTHON" "$HERE/fewshot_frames.py" . ./*.safetensors
+fi
 if wanted compare; then
-    printf '\n$ python fewshot_network.py . *.safetensors --scenes %s --birds DATA\n' "$TASKS"
-    "$PYTHON" "$HERE/fewshot_network.py" . ./*.safetensors --scenes "$TASKS" --birds "$DATA"
+    printf '\n$ python fewshot_network.py . small-%s.safetensors --scenes %s --birds DATA --fused\n' "$LONG" "$TASKS"
+    "$PYTHON" "$HERE/fewshot_network.py" . "small-$LONG.safetensors" --scenes "$TASKS" --birds "$DATA" --fused
 fi

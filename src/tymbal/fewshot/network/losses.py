@@ -51,6 +51,12 @@ class Validation:
         self._examples, self._device = examples, device
 
     def __call__(self, module: nn.Module | None) -> dict[str, float]:
+        before, own = self.by_scene(module)
+        found = {"curves": float(np.mean(before))}
+        return found | ({"average_precision": float(np.mean(own))} if len(own) else {})
+
+    def by_scene(self, module: nn.Module | None) -> tuple[np.ndarray, np.ndarray]:
+        """Average precision in each scene with a call, (scenes,): of the curves alone, of the network (0 for none)."""
         own, before = [], []
         for example in self._examples:
             told = example.target != UNK
@@ -61,8 +67,7 @@ class Validation:
             before.append(_precision(wanted, curves.sum(axis=1)[told]))
             if module is not None:
                 own.append(_precision(wanted, self._logits(module, example, curves)[told]))
-        found = {"curves": float(np.mean(before))}
-        return found | ({"average_precision": float(np.mean(own))} if own else {})
+        return np.array(before), np.array(own)
 
     def _logits(self, module: nn.Module, example: Example, curves: np.ndarray) -> np.ndarray:
         def tensor(array: np.ndarray) -> Tensor:
