@@ -162,13 +162,11 @@ def _tell(out: Path, found: Evaluated, scores: FewshotScores, shots: int) -> Non
     say(f"F1 at IoU > 0.3, harmonic mean over corpora: {_spread(scores.f1)}")
     if scores.ap is not None:
         say(f"average precision, which needs no threshold, arithmetic mean over corpora: {_spread(scores.ap)}")
-    say(f"{found.tasks} tasks, each one label in one recording: {shots} examples, the rest to be found")
+    say(f"tasks, each one label in one recording with {shots} examples and the rest to be found: {found.tasks}")
     if found.too_few:
-        say(f"{found.too_few} more have fewer than {shots + FEWEST} events and were left out")
+        say(f"left out, with fewer than {shots + FEWEST} events: {found.too_few}")
     if found.failures:
-        several = len(found.failures) > 1
-        how = "tasks failed and count" if several else "task failed and counts"
-        say(f"{len(found.failures)} {how} as if nothing had been found")
+        say(f"failed, and counted as if nothing had been found: {len(found.failures)}")
     say(f"by task: {out / 'recordings.csv'}")
 
 
