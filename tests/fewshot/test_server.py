@@ -8,6 +8,7 @@ import http.client
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     soundfile.write(place / "a.wav", make_sound(ONSETS, 20.0, others=OTHERS), RATE)
     soundfile.write(place / "b.wav", make_sound((1.0, 3.0), 5.0, seed=3), RATE)
     (place / "calls.csv").write_text(HEAD + ROWS)
+    (place / "loop").symlink_to("loop")
     return place
 
 
@@ -102,6 +104,48 @@ def test_json_with_files_or_paths_gives_the_same(server: FindServer, folder: Pat
     assert posted(server, named)[1]["table"] == expected
 
 
+def test_names_beyond_ascii_and_long_ones_are_kept(server: FindServer, folder: Path) -> None:
+    """As browsers and curl send them; a table may speak of them."""
+    name, sound = "Gärten süd 🐦.wav", (folder / "a.wav").read_bytes()
+    body, headers = form([("audio", name, sound), ("examples", "t.csv", (HEAD + ROWS.replace("a.wav", name)).encode())])
+    status, more, table = asked(server, "POST", "/find", body, headers)
+    assert (status, table.decode().count(name)) == (200, len(ONSETS))
+    assert "s%C3%BCd" in more["Content-Disposition"]
+    long = {**file_of(folder / "a.wav"), "name": "ä" * 150 + ".wav"}
+    rows = ROWS.replace("a.wav", "b.wav")
+    value = {"audio": long, "examples": {"name": "t.csv", "text": HEAD + rows}, "sounds": {"path": "b.wav"}}
+    assert posted(server, value)[0] == 200
+
+
+def test_notes_tell_no_path_of_the_server_and_fit_a_header(server: FindServer, folder: Path) -> None:
+    rows = HEAD + ROWS + "z.wav,1,1.2,chirp\n"
+    broken = {"name": "z.wav", "text": "junk"}
+    value = {"audio": file_of(folder / "a.wav"), "examples": {"name": "t.csv", "text": rows}, "sounds": broken}
+    notes = posted(server, value)[1]["notes"]
+    assert any("its examples were left out" in note for note in notes)
+    assert not any("tymbal-serve-" in note for note in notes)
+    kept = json.loads(module._short(["x" * 500] * 40))
+    assert (len(kept), kept[-1].startswith("and 29 more")) == (12, True)
+
+
+def test_nothing_of_an_unfinished_request_stays_when_the_server_ends() -> None:
+    with FindServer("127.0.0.1", 0) as short:
+        place = short.folder
+        thread = threading.Thread(target=short.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        held = socket.create_connection(("127.0.0.1", short.server_port))
+        held.sendall(b"POST /find HTTP/1.0\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nx")
+        for _ in range(200):
+            if list(place.glob("*/body")):
+                break
+            time.sleep(0.01)
+        assert list(place.glob("*/body"))
+        short.shutdown()
+        thread.join()
+    assert not place.exists()
+    held.close()
+
+
 def test_page_and_health(server: FindServer) -> None:
     status, headers, page = asked(server, "GET", "/")
     assert (status, b'action="/find"' in page) == (200, True)
@@ -132,6 +176,18 @@ WRONG: dict[str, tuple[object, int, str]] = {
     "finder": ({"audio": {"path": "a.wav"}, "examples": CALLS, "finders": "no"}, 400, "unknown finder 'no'"),
     "finder's file": ({"audio": {"path": "a.wav"}, "examples": CALLS, "finders": "network:/x"}, 400, "files of their"),
     "label": ({"audio": {"path": "a.wav"}, "examples": CALLS, "label": "z"}, 400, "no example is labelled 'z'"),
+    "no shots": ({"audio": {"path": "a.wav"}, "examples": CALLS, "shots": 0}, 400, "shots is 0 (allowed: 1 or more)"),
+    "shots no number": ({"audio": {"path": "a.wav"}, "examples": CALLS, "shots": "nan"}, 400, "shots is nan"),
+    "endless shots": ({"audio": {"path": "a.wav"}, "examples": CALLS, "shots": "inf"}, 400, "shots is inf"),
+    "two scores": ({"audio": {"path": "a.wav"}, "examples": CALLS, "score": [0.3, 0.9]}, 400, "score is given 2 times"),
+    "long path": ({"audio": {"path": "x" * 5000}}, 422, "no such file below the server's folder"),
+    "path of no text": ({"audio": {"path": "\ud800"}}, 422, "no such file below the server's folder"),
+    "links in a circle": ({"audio": {"path": "loop"}}, 422, "no such file below the server's folder"),
+    "long name in a table": (
+        {"audio": {"path": "a.wav"}, "examples": {"name": "t.csv", "text": f"{HEAD}{'y' * 400}.wav,1,2,x\n"}},
+        422,
+        "is no recording that is there",
+    ),
     "outside": (
         {"audio": {"path": "a.wav"}, "examples": {"name": "t.csv", "text": f"{HEAD}a.wav,90,91,x\n"}},
         422,
@@ -170,22 +226,28 @@ def test_bodies_that_cannot_be(server: FindServer) -> None:
         (b'--b\r\nContent-Disposition: form-data; name="audio"', kind, 400, "ends in the middle of a part"),
         (b'--b\r\nContent-Disposition: form-data; name="q"\r\n\r\n1\r\n--b--', kind, 400, "unknown field 'q'"),
         (b"x" * 2_000_001, kind, 413, "2,000,001 bytes, allowed are 2,000,000"),
+        (b"x" * 30_000_000, kind, 413, "30,000,000 bytes, allowed are 2,000,000"),
         (b"[" * 100_000, {"Content-Type": "application/json"}, 400, "the body is no JSON"),
     ]
     for body, headers, status, said in cases:
-        try:
-            found, _, told = asked(server, "POST", "/find", body, headers)
-        except ConnectionError:  # refused before it was read
-            assert status == 413
-            continue
+        found, _, told = asked(server, "POST", "/find", body, headers)
         assert (found, said in json.loads(told)["error"]) == (status, True), told
     with socket.create_connection(("127.0.0.1", server.server_port)) as client:
         client.sendall(b"POST /find HTTP/1.0\r\nHost: localhost\r\n\r\n")
         assert b" 411 " in client.recv(1000)
+    for head, answered in ((b"Content-Length: " + b"9" * 5000, b" 413 "), (b"Host: [", b" 403 ")):
+        with socket.create_connection(("127.0.0.1", server.server_port)) as client:
+            client.sendall(b"POST /find HTTP/1.0\r\nHost: localhost\r\n"[: 23 if b"Host" in head else None])
+            client.sendall(head + b"\r\n\r\n")
+            assert answered in client.recv(1000)
+    found, headers, told = asked(server, "PUT", "/find")
+    assert (found, headers["Content-Type"]) == (501, "application/json; charset=utf-8")
+    assert "Unsupported method" in json.loads(told)["error"]
+    assert asked(server, "HEAD", "/health")[2] == b""
 
 
 def test_pages_of_other_sites_are_refused(server: FindServer) -> None:
-    for headers in ({"Origin": "http://evil.example"}, {"Host": "evil.example"}):
+    for headers in ({"Origin": "http://evil.example"}, {"Host": "evil.example"}, {"Origin": "null"}, {"Host": "["}):
         assert asked(server, "GET", "/", headers=headers)[0] == 403
         assert asked(server, "POST", "/find", b"{}", {**headers, "Content-Type": "application/json"})[0] == 403
     own = f"http://127.0.0.1:{server.server_port}"
@@ -201,6 +263,8 @@ def test_a_full_house_says_so_and_goes_on(folder: Path, monkeypatch: pytest.Monk
         held.sendall(b"GET /health HTTP/1.0\r\n")  # and says no more
         status, _, told = asked(busy, "GET", "/health")
         assert (status, b"try again" in told) == (503, True)
+        big = {"Content-Type": "application/json"}
+        assert asked(busy, "POST", "/find", b"x" * 20_000_000, big)[0] == 503, "told, though it sent much"
         held.close()
         for _ in range(100):
             if asked(busy, "GET", "/health")[0] == 200:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import shutil
 import socket
+import tempfile
 import threading
+import time
+from collections.abc import Sequence
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -19,6 +24,9 @@ from tymbal.jobs import Failure, Worked, guarded
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 WAITING = 8  # requests that may wait for a free worker; more are told to come back
 SLOW_S = 60.0  # a client that says nothing for so long is left
+REFUSED = 8  # clients that are refused in full words at once
+LINGER_S = 5.0  # what a refused client still sends is read for so long: it hears why only after it has sent all
+NOTES = 6000  # characters of the header with notes
 CHUNK = 1 << 20
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Tymbal find</title>
@@ -61,6 +69,7 @@ class FindServer(ThreadingHTTPServer):
         self.limit_bytes, self.root = limit_bytes, root
         self.free = threading.BoundedSemaphore(workers)
         self._room = threading.BoundedSemaphore(workers + WAITING)
+        self._refused = threading.BoundedSemaphore(REFUSED)
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
             super().__init__((host, port), FindHandler)
@@ -68,6 +77,13 @@ class FindServer(ThreadingHTTPServer):
             what = f"cannot listen at {host}, port {port}: {getattr(error, 'strerror', None) or error}"
             raise UsageError(what, mend="Choose another with --host and --port.") from error
         self.local = host in LOOPBACK
+        self.folder = Path(tempfile.mkdtemp(prefix="tymbal-serve-"))  # of all requests
+
+    def server_close(self) -> None:
+        """Nothing is kept, not of requests that were being worked either."""
+        super().server_close()
+        if hasattr(self, "folder"):  # it has none where it could not listen
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """A thread for the request where there is room, else a word that there is none."""
@@ -75,9 +91,19 @@ class FindServer(ThreadingHTTPServer):
             body = b'{"error": "too many requests at once; try again"}\n'
             head = f"HTTP/1.0 503 Busy\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
             request.sendall(head.encode() + body)
-            self.shutdown_request(request)
+            if self._refused.acquire(blocking=False):
+                threading.Thread(target=self._turned_away, args=(request,), daemon=True).start()
+            else:
+                self.shutdown_request(request)
             return
         super().process_request(request, client_address)
+
+    def _turned_away(self, request: Any) -> None:
+        try:
+            linger(request)
+            self.shutdown_request(request)
+        finally:
+            self._refused.release()
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         try:
@@ -87,6 +113,16 @@ class FindServer(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that went away is no error of ours."""
+
+
+def linger(client: socket.socket) -> None:
+    """Read what a client that was refused still sends: closed at once, it would lose the answer with its own words."""
+    end = time.monotonic() + LINGER_S
+    with contextlib.suppress(OSError):
+        client.shutdown(socket.SHUT_WR)
+        client.settimeout(LINGER_S)
+        while client.recv(CHUNK) and time.monotonic() < end:
+            pass
 
 
 class FindHandler(BaseHTTPRequestHandler):
@@ -115,7 +151,7 @@ class FindHandler(BaseHTTPRequestHandler):
         if urlsplit(self.path).path != "/find":
             self._json(HTTPStatus.NOT_FOUND, {"error": "POST goes to /find"})
             return
-        with RequestFolder() as folder:
+        with RequestFolder(self.server.folder) as folder:
             body = self._body(folder)
             if body is None:
                 return
@@ -156,12 +192,14 @@ class FindHandler(BaseHTTPRequestHandler):
         if not (length.isascii() and length.isdigit()):
             self._json(HTTPStatus.LENGTH_REQUIRED, {"error": "the request does not say how long it is"})
             return None
-        if int(length) > self.server.limit_bytes:
-            what = f"the request has {int(length):,} bytes, allowed are {self.server.limit_bytes:,}"
+        left = int(length[:19])  # Python takes no number of thousands of digits
+        if left > self.server.limit_bytes:
+            what = f"the request has {left:,} bytes, allowed are {self.server.limit_bytes:,}"
             self.close_connection = True
             self._json(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, {"error": f"{what} (--limit-mb)"})
+            linger(self.connection)
             return None
-        path, left = folder / "body", int(length)
+        path = folder / "body"
         with path.open("wb") as file:
             while left:
                 read = self.rfile.read(min(CHUNK, left))
@@ -173,10 +211,13 @@ class FindHandler(BaseHTTPRequestHandler):
 
     def _known_host(self) -> bool:
         """Whether the request is for this server by its own name: pages of other sites have no business here."""
-        origin = urlsplit(self.headers.get("Origin", "")).netloc
-        host = self.headers.get("Host", "")
-        name = urlsplit(f"//{host}").hostname or ""
-        if (origin and origin != host) or (self.server.local and name not in LOOPBACK):
+        origin, host = self.headers.get("Origin"), self.headers.get("Host", "")
+        try:  # the origin of a page in a sandbox or a file is the word null
+            own = origin is None or urlsplit(origin).netloc == host != ""
+            own = own and (not self.server.local or urlsplit(f"//{host}").hostname in LOOPBACK)
+        except ValueError:
+            own = False
+        if not own:
             self._json(HTTPStatus.FORBIDDEN, {"error": "this server answers its own page and programs on this machine"})
             return False
         return True
@@ -188,7 +229,7 @@ class FindHandler(BaseHTTPRequestHandler):
             return
         name = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(found.name)}"}
         if found.notes:
-            name["X-Tymbal-Notes"] = json.dumps(list(found.notes))
+            name["X-Tymbal-Notes"] = _short(found.notes)
         self._send(HTTPStatus.OK, found.table, "text/tab-separated-values; charset=utf-8", name)
 
     def _json(self, status: HTTPStatus, value: object) -> None:
@@ -202,7 +243,14 @@ class FindHandler(BaseHTTPRequestHandler):
         for name, value in {**plain, "X-Content-Type-Options": "nosniff", **(more or {})}.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """What the standard library refuses (no HTTP, an unknown verb) is one JSON object too."""
+        status = HTTPStatus(code)
+        self.close_connection = True
+        self._json(status, {"error": message or status.phrase})
 
     def log_message(self, format: str, *args: Any) -> None:
         """Only errors are told, and without the control characters that a request may hold."""
@@ -210,3 +258,12 @@ class FindHandler(BaseHTTPRequestHandler):
     def log_error(self, format: str, *args: Any) -> None:
         told = (format % args).encode("ascii", "backslashreplace").decode()
         super().log_message("%s", "".join(sign if sign.isprintable() else "?" for sign in told))
+
+
+def _short(notes: Sequence[str]) -> str:
+    """The notes as JSON, as many as a header may hold."""
+    kept = list(notes)
+    while kept and len(json.dumps(kept)) > NOTES:
+        kept.pop()
+    more = len(notes) - len(kept)
+    return json.dumps([*kept, f"and {more} more: Accept: application/json has them all"] if more else kept)

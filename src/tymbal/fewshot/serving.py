@@ -16,19 +16,19 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from email.message import Message
-from email.parser import BytesHeaderParser
+from email.parser import HeaderParser
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from tymbal.annotations import table_of_recording
 from tymbal.errors import InputPathError, UsageError
 from tymbal.fewshot.asking import ask
-from tymbal.fewshot.finder import check_finders, default_finders, fit_all
+from tymbal.fewshot.finder import LEAST, check_finders, default_finders, fit_all
 from tymbal.fewshot.job import TABLES, find_all
 
 FILES = ("audio", "examples", "sounds", "marked")  # what is sent as files; sounds: recordings of the examples
 TEXTS = ("label", "shots", "score", "finders", "label_column")
-LONGEST = 150  # characters of a file's name
+LONGEST = 150  # bytes of a file's name
 
 
 @dataclass(frozen=True)
@@ -57,13 +57,13 @@ def answer(sent: Sent) -> Answer:
     marked = _one(sent, "marked") if sent.files.get("marked") else None
     words = {name: sent.words.get(name, ()) for name in TEXTS}
     labels = tuple(word for word in words["label"] if word)
-    score = _number(words["score"], "score", 0.5)
-    if not 0 <= score <= 1:
+    score, shots = _number(words["score"], "score"), _number(words["shots"], "shots")
+    if score is not None and not 0 <= score <= 1:
         raise UsageError(f"score is {score}", parameter="score", allowed="0 to 1")
-    shots = _number(words["shots"], "shots", 0.0)
-    if shots != int(shots) or shots < 0:
+    if shots is not None and not (shots.is_integer() and shots >= 1):
         raise UsageError(f"shots is {shots:g}", parameter="shots", allowed="1 or more")
-    finders = tuple((words["finders"] or [""])[0].split(",")) if any(words["finders"]) else default_finders()
+    asked_for = ",".join(words["finders"])
+    finders = tuple(name.strip() for name in asked_for.split(",")) if asked_for.strip() else default_finders()
     if any(":" in name for name in finders):
         raise UsageError("finders with files of their own cannot be asked for here", parameter="finders")
     check_finders(finders)
@@ -71,14 +71,14 @@ def answer(sent: Sent) -> Answer:
         [audio],
         examples,
         labels=labels,
-        shots=int(shots) or None,
+        shots=None if shots is None else int(shots),
         marked=marked,
-        label_column=(words["label_column"] or [""])[0] or None,
+        label_column=_word(words["label_column"], "label_column") or None,
         only=(sent.folder, *_given_paths(sent)),
     )
     fitted = fit_all(asked.prompts, finders=finders)
     out = sent.folder / "out"
-    found = find_all(fitted, asked.targets, out, least=score, workers=1)
+    found = find_all(fitted, asked.targets, out, least=LEAST if score is None else score, workers=1)
     table = out / TABLES / table_of_recording(asked.targets[0].name)
     notes = [fault.message for fault in asked.faults]
     notes += [f"{each.label}: {note}" for each in fitted for note in each.notes]
@@ -88,7 +88,8 @@ def answer(sent: Sent) -> Answer:
         {"label": each.label, "shots": each.shots, "decided_by": list(each.choice.names), "digest": each.digest}
         for each in fitted
     )
-    return Answer(table.read_bytes(), table.name, found.events.height, tuple(notes), told)
+    plain = tuple(plain_text(note, sent.folder) for note in notes)
+    return Answer(table.read_bytes(), table.name, found.events.height, plain, told)
 
 
 def _given_paths(sent: Sent) -> tuple[Path, ...]:
@@ -105,10 +106,16 @@ def _one(sent: Sent, name: str) -> Path:
     return paths[0]
 
 
-def _number(words: Sequence[str], name: str, default: float) -> float:
-    word = words[0].strip() if words else ""
+def _word(words: Sequence[str], name: str) -> str:
+    if len(words) > 1:
+        raise UsageError(f"{name} is given {len(words)} times", parameter=name, allowed="once")
+    return words[0].strip() if words else ""
+
+
+def _number(words: Sequence[str], name: str) -> float | None:
+    word = _word(words, name)
     try:
-        return float(word) if word else default
+        return float(word) if word else None
     except ValueError as error:
         raise UsageError(f"{name} is {word!r}", parameter=name, allowed="a number") from error
 
@@ -124,7 +131,10 @@ def safe_name(name: str) -> str:
     last = "".join(sign for sign in last if sign.isprintable() and sign not in ':*?"<>|').strip()
     if last.strip(".") == "":
         raise UsageError(f"{name!r} is no name of a file", mend="Send each file with its name.")
-    return f"{last[: LONGEST - 20]}{last[-20:]}" if len(last) > LONGEST else last
+    told = last.encode("utf-8")
+    if len(told) <= LONGEST:
+        return last
+    return told[: LONGEST - 20].decode("utf-8", "ignore") + told[-20:].decode("utf-8", "ignore")
 
 
 def _place(folder: Path, name: str) -> Path:
@@ -158,7 +168,7 @@ def read_multipart(body: Path, content_type: str, folder: Path) -> Sent:
             split = held.find(b"\r\n\r\n", begin - 2, end)
             if end < 0 or split < 0:
                 raise UsageError("the body ends in the middle of a part", mend="Send it whole.")
-            about = BytesHeaderParser().parsebytes(held[begin : split + 4])
+            about = HeaderParser().parsestr(_header(held[begin : split + 4]))
             name, filename = about.get_param("name", header="content-disposition"), about.get_filename()
             if name in FILES and filename:
                 files.setdefault(str(name), []).append(_copied(held, split + 4, end, _place(folder, filename)))
@@ -168,6 +178,14 @@ def read_multipart(body: Path, content_type: str, folder: Path) -> Sent:
                 raise UsageError(f"unknown field {str(name)!r}", allowed=", ".join((*FILES, *TEXTS)))
             at = end + 2
     return Sent(folder, files, words)
+
+
+def _header(raw: bytes) -> str:
+    """Browsers and curl write names of files in UTF-8, as they are."""
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
 
 
 def _copied(held: mmap.mmap, begin: int, end: int, path: Path) -> Path:
@@ -224,8 +242,12 @@ def _json_file(value: Any, field_name: str, folder: Path, root: Path | None) -> 
 def _below(name: str, root: Path | None) -> Path:
     if root is None:
         raise InputPathError("no path can be asked for here", where=name, mend="Start the server with --root FOLDER.")
-    path = (root / name).resolve() if "\0" not in name else root
-    if not path.is_relative_to(root.resolve()) or not path.is_file():
+    try:
+        path = (root / name).resolve()
+        there = path.is_relative_to(root.resolve()) and path.is_file()
+    except (OSError, RuntimeError, ValueError):  # a name too long, links in a circle, a name that no file can have
+        there = False
+    if not there:
         raise InputPathError("no such file below the server's folder", where=name)
     return path
 
@@ -241,10 +263,13 @@ def _linked(path: Path, folder: Path) -> Path:
 
 
 class RequestFolder:
-    """A folder for one request, gone when it is left."""
+    """A folder for one request below `parent`, gone when it is left."""
+
+    def __init__(self, parent: Path) -> None:
+        self._parent = parent
 
     def __enter__(self) -> Path:
-        self._path = Path(tempfile.mkdtemp(prefix="tymbal-serve-")).resolve()
+        self._path = Path(tempfile.mkdtemp(dir=self._parent)).resolve()
         return self._path
 
     def __exit__(self, *_: object) -> None:
