@@ -104,6 +104,46 @@ def test_marks_are_never_written_over(
     assert path.read_bytes() == kept
 
 
+def test_marks_of_all_rounds_count(sounds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each round is a folder of its own; its bands are those that were looked at, and become none of the examples'."""
+    more: list[str] = []
+    for number, place in enumerate((7, 9)):
+        out = tmp_path / str(number)
+        run(sounds, out, "--no-report", *more)
+        path = out / "tables" / "a.wav.selections.txt"
+        lines = path.read_text().splitlines()
+        assert {"Low Freq (Hz)", "High Freq (Hz)"} < set(lines[0].split("\t")), "Raven draws no box without"
+        assert pl.read_csv(out / "events.csv")["low_hz"].null_count() == len(ONSETS) + len(CALM)
+        path.write_text("\n".join([*lines[:place], lines[place] + "right", *lines[place + 1 :]]) + "\n")
+        more += ["--marked", str(path.parent)]
+    capsys.readouterr()
+    run(sounds, tmp_path / "all", "--no-report", "--json", *more)
+    told = json.loads(capsys.readouterr().out)
+    assert told["finders"][0]["shots"] == 7
+    assert pl.read_csv(tmp_path / "all" / "events.csv")["low_hz"].null_count() == len(ONSETS) + len(CALM)
+    saved = (tmp_path / "all" / "find.toml").read_text()
+    again = main(["find", "--config", str(tmp_path / "all" / "find.toml"), "--no-report", "--workers", "1"])
+    assert (again, saved.count("tables")) == (4, 2)
+
+
+def test_oddities_are_kept_and_a_page_of_another_run_goes(
+    sounds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(22):
+        soundfile.write(sounds / f"slow{number}.wav", make_sound((), 0.5, rate=5000), 5000)
+    table = str(tmp_path / "examples.txt")
+    asked = ["find", str(sounds), "--examples", table, "--workers", "1", "-o", str(tmp_path / "out")]
+    assert main([*asked, "--finders", "ncc, lda", "--score", "0.8"]) == 4
+    told = capsys.readouterr().err
+    assert told.count("note: slow") == 20
+    assert "note: 2 more like these are in" in told
+    assert pl.read_csv(tmp_path / "out" / "faults.csv")["code"].to_list() == ["band_cut"] * 22
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "in 25 recordings" in page, "of 26 files, one of which is broken"
+    assert main([*asked, "--no-report"]) == 4
+    assert not (tmp_path / "out" / "report.html").exists()
+
+
 @pytest.mark.parametrize("saved", ["commas", "semicolons", "utf-16", "Mark"])
 def test_marks_are_seen_however_the_table_was_saved(sounds: Path, tmp_path: Path, saved: str) -> None:
     """Spreadsheets change separators and encodings, people change names of columns: the marks are worth the same."""

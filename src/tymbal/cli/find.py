@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from tymbal.fewshot.asking import Asked
     from tymbal.fewshot.job import Found
 
+PAGE = "report.html"
+NOTES = 20  # oddities of recordings that are told one by one
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -44,7 +47,7 @@ class Wanted:
         Use the first so many examples of each label.
     marked
         A table that find wrote (or the folder of them) with right or wrong in its column `mark`: right ones become
-        examples, wrong ones counter-examples.
+        examples, wrong ones counter-examples. Several may be named: the marks of every round.
     sounds
         Folder with the recordings of the examples, if neither among RECORDINGS nor beside the table.
     label_column
@@ -63,7 +66,7 @@ class Wanted:
 
     label: tuple[str, ...] = ()
     shots: int | None = None
-    marked: Path | None = None
+    marked: tuple[Path, ...] = ()
     sounds: Path | None = None
     label_column: str | None = None
     score: float = 0.5
@@ -103,7 +106,8 @@ def find(
     from tymbal.jobs import make_progress
 
     options = asdict(wanted)
-    names = default_finders(wanted.encoder) if wanted.finders == "default" else tuple(wanted.finders.split(","))
+    chosen = tuple(name.strip() for name in wanted.finders.split(","))
+    names = default_finders(wanted.encoder) if chosen == ("default",) else chosen
     check_finders(names)
     if wanted.model is not None and "network" not in names:
         raise UsageError("the network is not asked for", parameter="model", mend="Say: --finders network --model FILE")
@@ -122,12 +126,15 @@ def find(
     given = {"recordings": [str(path) for path in recordings], "examples": str(examples), "out": str(out)}
     save_parameters(out, "find", {**given, **{key: value for key, value in options.items() if value is not None}})
     failures = [(failure.item, failure.message) for failure in found.failures]
+    (out / PAGE).unlink(missing_ok=True)  # that of an earlier run does not speak of these tables
     if report:
-        _draw(out, asked, finders, found, quiet)
+        _draw(out, asked, finders, found, wanted.score, quiet)
     if json:
         _tell_machines(out, finders, found)
-    for name, fault in found.faults if not quiet else ():
+    for name, fault in found.faults[:NOTES] if not quiet else ():
         say(f"note: {name}: {fault.message}")
+    if len(found.faults) > NOTES and not quiet:
+        say(f"note: {len(found.faults) - NOTES} more like these are in {out / 'faults.csv'}")
     if not quiet and not json:
         _tell(out, found)
     if not json:
@@ -135,18 +142,18 @@ def find(
     return EXIT_SOME_FAILED if failures else EXIT_OK
 
 
-def _draw(out: Path, asked: Asked, finders: Sequence[Finder], found: Found, quiet: bool) -> None:
+def _draw(out: Path, asked: Asked, finders: Sequence[Finder], found: Found, score: float, quiet: bool) -> None:
     """The page, where matplotlib is there; without it the tables are all the same."""
     from tymbal.errors import MissingExtraError
     from tymbal.report.found import FoundPage, write_found
 
     paths = {target.name: target.path for target in asked.targets}
     try:
-        page = FoundPage(found.events, finders, asked.prompts, paths, found.failures, found.audio_s)
-        write_found(page, out / "report.html")
+        searched = FoundPage(found.events, finders, asked.prompts, paths, found.failures, found.audio_s)
+        write_found(replace(searched, recordings=found.recordings, least=score), out / PAGE)
     except MissingExtraError as error:
         if not quiet:
-            say(f"note: no report.html: {error}")
+            say(f"note: no {PAGE}: {error}")
 
 
 def _tell_finders(finders: Sequence[Finder]) -> None:

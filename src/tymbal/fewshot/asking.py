@@ -41,7 +41,7 @@ def ask(
     *,
     labels: Sequence[str] = (),
     shots: int | None = None,
-    marked: Path | None = None,
+    marked: Sequence[Path] = (),
     sounds: Path | None = None,
     label_column: str | None = None,
     only: Sequence[Path] = (),
@@ -52,7 +52,7 @@ def ask(
     ----------
     recordings : files and folders to search.
     examples : a table in any format that `read_events` knows.
-    marked : a table that find wrote, or the folder of them, gone through by someone (see `make_prompts`).
+    marked : tables that find wrote, or folders of them, gone through by someone (see `make_prompts`).
     sounds : where the recordings of the examples lie, if neither among `recordings` nor beside the table.
     labels, shots : see `make_prompts`; label_column: see `read_events`.
     only : folders and files out of which no recording that a table names may lie, for tables of strangers.
@@ -67,7 +67,8 @@ def ask(
     faults += [fault for fault in table.faults if fault.code not in _TOLD_ELSEWHERE]
     events = places.resolved(table.events, examples, faults)
     coverage = places.resolved(table.coverage, examples, [], needed=False) if table.coverage.height else None
-    marks = places.resolved(_marked(marked), marked, faults) if marked is not None else None
+    gone_through = [places.resolved(_marked(each), each, faults) for each in marked]
+    marks = pl.concat(gone_through, how="diagonal_relaxed") if marked else None
     known = _probed([events, *([marks] if marks is not None else [])], faults)
     durations = {path: info.duration_s for path, info in known.items()}
     rates = {path: info.sample_rate_hz for path, info in known.items()}
@@ -82,7 +83,8 @@ def ask(
         )
     except DataError as error:
         if error.where == "marked":
-            raise DataError(error.what, where=marked, allowed=error.allowed, mend=error.mend) from error
+            where = ", ".join(map(os.fspath, marked))
+            raise DataError(error.what, where=where, allowed=error.allowed, mend=error.mend) from error
         if error.where != "examples":
             raise
         mend = "; ".join([*([error.mend] if error.mend else []), *(fault.message for fault in summed(faults))])

@@ -6,7 +6,7 @@ import codecs
 import csv
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -93,7 +93,8 @@ def find_all(
 ) -> Found:
     """Search every target with every finder and write tables into `out`.
 
-    `out` gets events.parquet, events.csv, one Raven table per recording below tables/, and failures.csv. Finished
+    `out` gets events.parquet, events.csv, one Raven table per recording below tables/, failures.csv, and faults.csv
+    (what was odd about recordings that were searched). Finished
     parts of recordings lie in parts/: the same call goes on after a stop, and ends with the same bytes as one that
     was never stopped. Files that cannot be read are listed, the rest goes on; tables of an earlier run in `out` about
     recordings that are not searched now are removed. Raises UsageError where somebody marked rows of the tables in
@@ -127,14 +128,18 @@ def find_all(
         )
         merged = _merge(finders, plan.shards, place, broken)
         failures = (*failed, *_once([(plan.shards[index].items[0], broken[index]) for index in sorted(broken)]))
-        write_text(out / "failures.csv", _failure_rows(failures).write_csv())
+        rows = [(failure.item, failure.error, failure.message) for failure in failures]
+        write_text(out / "failures.csv", _rows(("recording", "error", "message"), rows).write_csv())
         if not merged.searched:
             raise NothingDoneError(
                 f"no recording could be searched ({len(targets)} given); the first: {failures[0].message}",
                 where=out,
                 mend=f"All reasons are in {out / 'failures.csv'}.",
             )
-        _write(out, merged.events, merged.searched)
+        bands = {finder.label: finder.examples_hz for finder in finders}
+        _write(out, merged.events, merged.searched, bands)
+        told = [(name, fault.code, fault.message) for name, fault in merged.faults]
+        write_text(out / "faults.csv", _rows(("recording", "code", "message"), told).write_csv())
         return Found(merged.events, len(merged.searched), failures, merged.faults, report, audio_s)
 
 
@@ -201,7 +206,8 @@ def _once(failures: Sequence[tuple[Part, Failure]]) -> list[Failure]:
     return sorted(found.values(), key=lambda failure: failure.item)
 
 
-def _write(out: Path, events: pl.DataFrame, searched: Sequence[str]) -> None:
+def _write(out: Path, events: pl.DataFrame, searched: Sequence[str], bands: Mapping[str, tuple[float, float]]) -> None:
+    """All tables; Raven draws no box without frequencies: without those of examples it gets what was looked at."""
     _remove_stale(out, searched)
     counts: dict[str, int] = dict(events.group_by("recording").len().iter_rows())
     rows = pl.DataFrame({"recording": list(searched), "events": [counts.get(name, 0) for name in searched]})
@@ -209,6 +215,15 @@ def _write(out: Path, events: pl.DataFrame, searched: Sequence[str]) -> None:
     marked = events.with_columns(pl.lit(None, dtype=pl.String).alias(MARK))
     write_through(out / "events.parquet", lambda file: events.write_parquet(file))
     write_events(marked, out / "events.csv", format="csv")
+    looked_at = [
+        pl.col(name).fill_null(
+            pl.col("label").replace_strict(
+                {label: round(band[end], 1) for label, band in bands.items()}, default=None, return_dtype=pl.Float64
+            )
+        )
+        for end, name in enumerate(("low_hz", "high_hz"))
+    ]
+    marked = marked.with_columns(looked_at)
     by_name = marked.partition_by("recording", as_dict=True)
     for name in searched:
         table = by_name.get((name,), marked.clear())
@@ -227,12 +242,5 @@ def _remove_stale(out: Path, searched: Sequence[str]) -> None:
             (out / TABLES / table_of_recording(name)).unlink(missing_ok=True)
 
 
-def _failure_rows(failures: Sequence[Failure]) -> pl.DataFrame:
-    return pl.DataFrame(
-        {
-            "recording": [f.item for f in failures],
-            "error": [f.error for f in failures],
-            "message": [f.message for f in failures],
-        },
-        schema={"recording": pl.String, "error": pl.String, "message": pl.String},
-    )
+def _rows(names: Sequence[str], rows: Sequence[tuple[str, ...]]) -> pl.DataFrame:
+    return pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")

@@ -54,7 +54,6 @@ class Answer:
 def answer(sent: Sent) -> Answer:
     """Find as `tymbal find` does. Raises the errors that it raises, their texts without the request's own folder."""
     audio, examples = _one(sent, "audio"), _one(sent, "examples")
-    marked = _one(sent, "marked") if sent.files.get("marked") else None
     words = {name: sent.words.get(name, ()) for name in TEXTS}
     labels = tuple(word for word in words["label"] if word)
     score, shots = _number(words["score"], "score"), _number(words["shots"], "shots")
@@ -72,7 +71,7 @@ def answer(sent: Sent) -> Answer:
         examples,
         labels=labels,
         shots=None if shots is None else int(shots),
-        marked=marked,
+        marked=sent.files.get("marked", ()),
         label_column=_word(words["label_column"], "label_column") or None,
         only=(sent.folder, *_given_paths(sent)),
     )

@@ -11,6 +11,7 @@ import polars as pl
 from tymbal.audio import AudioReader
 from tymbal.errors import TymbalError, require
 from tymbal.fewshot import Finder, Prompt
+from tymbal.fewshot.finder import LEAST
 from tymbal.jobs import Failure, write_text
 from tymbal.report.figures import Box, data_uri, draw_spectrogram
 from tymbal.report.html import Child, Markup, document, section, table, tag
@@ -26,7 +27,8 @@ PANEL_S = (0.2, 20.0)
 
 @dataclass(frozen=True)
 class FoundPage:
-    """What the page shows. `paths` says where each recording of `events` lies."""
+    """What the page shows. `paths` says where each recording of `events` lies; `recordings` (None: all of them) could
+    be searched, for events of a score of `least` or more."""
 
     events: pl.DataFrame
     finders: Sequence[Finder]
@@ -34,6 +36,8 @@ class FoundPage:
     paths: Mapping[str, str]
     failures: Sequence[Failure]
     audio_s: float
+    recordings: int | None = None
+    least: float = LEAST
 
 
 def write_found(found: FoundPage, out: Path) -> None:
@@ -43,7 +47,8 @@ def write_found(found: FoundPage, out: Path) -> None:
     """
     require("matplotlib", "report")
     names = ", ".join(finder.label for finder in found.finders)
-    words = f"{count(found.events.height, 'event')} in {count(len(found.paths), 'recording')}"
+    searched = len(found.paths) if found.recordings is None else found.recordings
+    words = f"{count(found.events.height, 'event')} in {count(searched, 'recording')}"
     top = tag(
         "header",
         tag("p", "Tymbal find", class_="kind"),
@@ -149,7 +154,7 @@ def _card(
 def _panels(found: FoundPage, mine: pl.DataFrame, prompt: Prompt) -> Markup | None:
     """The stretches with most events, boxes of examples dashed; none where nothing was found."""
     if not mine.height:
-        return tag("p", "Nothing was found from score 0.5 on. A lower --score shows what comes nearest.")
+        return tag("p", f"Nothing was found from score {found.least:g} on. A lower --score shows what comes nearest.")
     length = float((mine["offset_s"] - mine["onset_s"]).median() or 0.0)  # type: ignore[arg-type]
     span_s = min(max(PANEL_EVENTS * length, PANEL_S[0]), PANEL_S[1])
     places = mine.with_columns((pl.col("onset_s") / span_s).floor().cast(pl.Int64).alias("panel"))
