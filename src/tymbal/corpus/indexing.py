@@ -14,7 +14,7 @@ from tymbal.config import to_plain
 from tymbal.corpus.corpus import OPTIONAL, TABLES, Changes, Corpus, read_head, read_table, write_head, write_table
 from tymbal.corpus.coverage import gather_coverage
 from tymbal.corpus.identify import Identify, RecordingFile, list_files, still_known
-from tymbal.corpus.ingest import Ingested, find_tables, ingest
+from tymbal.corpus.ingest import Ingested, TableFile, find_tables, ingest
 from tymbal.corpus.manifests import Gathered, find_reader, gather
 from tymbal.corpus.metadata import TOLD, join_metadata, read_metadata
 from tymbal.corpus.tables import FAILURES, FAULTS, RECORDINGS, told_columns
@@ -37,6 +37,60 @@ class _Found:
     files: list[RecordingFile]
     known: pl.DataFrame
     failures: list[Failure]
+
+
+@dataclass(frozen=True)
+class _Given:
+    """Where it is told what is in the recordings; the arguments of `index`."""
+
+    annotations: list[Path]
+    metadata: list[Path]
+    manifests: list[Path]
+    taxonomy: PathLike | None
+    label: str | None
+    coverage: PathLike | None
+
+    def sources(self) -> _Sources:
+        """Find the tables of events, read the metadata, and look whether the others can be read."""
+        tables = find_tables(self.annotations)
+        metadata = [(path.name, read_metadata(path)) for path in self.metadata]
+        for path in self.manifests:
+            find_reader(path)
+        if self.taxonomy is not None:
+            check_taxonomy(Path(self.taxonomy))
+        return _Sources(tables, metadata)
+
+    def parameters(self) -> dict[str, Any]:
+        """What the corpus keeps of how it was made: paths as text, nothing that was not given."""
+        named = {
+            "annotations": self.annotations,
+            "metadata": self.metadata,
+            "manifest": self.manifests or None,
+            "taxonomy": self.taxonomy,
+            "label": self.label,
+            "coverage": self.coverage,
+        }
+        given = {name: value for name, value in named.items() if value is not None}
+        return {name: to_plain(Path(str(value)) if name in PATHS else value) for name, value in given.items()}
+
+
+@dataclass(frozen=True)
+class _Sources:
+    """Tables of events, and metadata by the name of its file."""
+
+    tables: list[TableFile]
+    metadata: list[tuple[str, pl.DataFrame]]
+
+
+@dataclass(frozen=True)
+class _Told:
+    """Recordings, events and coverage as everything given tells them, what not every corpus has, and what was odd."""
+
+    tables: dict[str, pl.DataFrame]
+    optional: dict[str, pl.DataFrame | None]
+    manifests: tuple[tuple[str, str, int, int], ...]
+    failures: list[Failure]
+    faults: list[tuple[str, Fault]]
 
 
 def index(
@@ -74,12 +128,8 @@ def index(
     be read; DataError for a label that no table holds; UsageError where another process is writing the corpus.
     """
     root, target = Path(recordings), Path(out)
-    tables = find_tables(_paths(annotations))
-    told = [(path.name, read_metadata(path)) for path in _paths(metadata)]
-    for path in _paths(manifest):
-        find_reader(path)  # told before hours of hashing
-    if taxonomy is not None:
-        check_taxonomy(Path(taxonomy))
+    given = _Given(_paths(annotations), _paths(metadata), _paths(manifest), taxonomy, label, coverage)
+    sources = given.sources()  # what is wrong there is told before hours of hashing
     progress = progress or Silent()
     before = _before(target)
     found = _find(root, target, before if resume else None)
@@ -89,44 +139,40 @@ def index(
         probed = pl.concat([found.known, identified.table]).sort("recording")
         if probed.is_empty():
             raise _nothing_read(root, [*found.failures, *identified.failures])
-        gathered = gather(_paths(manifest), probed)
-        table, faults = join_metadata(probed, [*told, *_beside(gathered, told)])
-        executor = make_executor(workers)
-        ingested = ingest(tables, table, label=label, executor=executor, progress=progress, more=gathered.events)
-        _check_label(label, ingested, table)
-        ingested.events, table, taxa = rename_taxa(ingested.events, table, taxonomy)
-        spans, more = gather_coverage(coverage, ingested.coverage, ingested.events, table)
-        parameters = _parameters(
-            annotations=_paths(annotations),
-            metadata=_paths(metadata),
-            manifest=_paths(manifest) or None,
-            taxonomy=taxonomy,
-            label=label,
-            coverage=coverage,
-        )
-        failures = [*found.failures, *identified.failures, *ingested.failures]
-        odd = table.filter(pl.col("faults").list.len() > 0).select("recording", "faults")
-        own = [(name, fault) for name, texts in odd.iter_rows() for fault in _split_faults(texts)]
-        corpus = Corpus(target, root, parameters)
-        now = {"recordings": table, "events": ingested.events, "coverage": spans}
-        _write_optional(target, {"absent": pl.concat(gathered.absent) if gathered.absent else None, "taxa": taxa})
-        faults = [*own, *faults, *gathered.faults, *ingested.faults, *more]
-        dropped = _write(corpus, probed, now, failures, faults)
-        corpus.changes, corpus.manifests = _compare(before, probed, dropped), tuple(gathered.counts)
+        told = _tell(probed, given, sources, make_executor(workers), progress)
+        corpus = Corpus(target, root, given.parameters())
+        _write_optional(target, told.optional)
+        failures = [*found.failures, *identified.failures, *told.failures]
+        dropped = _write(corpus, probed, told.tables, failures, told.faults)
+        corpus.changes, corpus.manifests = _compare(before, probed, dropped), told.manifests
         return corpus
+
+
+def _tell(probed: pl.DataFrame, given: _Given, sources: _Sources, executor: Executor, progress: Progress) -> _Told:
+    """Join what is told of the recordings that are there."""
+    gathered = gather(given.manifests, probed)
+    table, faults = join_metadata(probed, [*sources.metadata, *_beside(gathered, sources.metadata)])
+    ingested = ingest(
+        sources.tables, table, label=given.label, executor=executor, progress=progress, more=gathered.events
+    )
+    _check_label(given.label, ingested, table)
+    ingested.events, table, taxa = rename_taxa(ingested.events, table, given.taxonomy)
+    spans, more = gather_coverage(given.coverage, ingested.coverage, ingested.events, table)
+    odd = table.filter(pl.col("faults").list.len() > 0).select("recording", "faults")
+    own = [(name, fault) for name, texts in odd.iter_rows() for fault in _split_faults(texts)]
+    return _Told(
+        tables={"recordings": table, "events": ingested.events, "coverage": spans},
+        optional={"absent": pl.concat(gathered.absent) if gathered.absent else None, "taxa": taxa},
+        manifests=tuple(gathered.counts),
+        failures=ingested.failures,
+        faults=[*own, *faults, *gathered.faults, *ingested.faults, *more],
+    )
 
 
 def _beside(gathered: Gathered, told: Sequence[tuple[str, pl.DataFrame]]) -> list[tuple[str, pl.DataFrame]]:
     """Metadata of manifests, without what stands over a file's header where the user's own tables tell it."""
     taken = {name for _, table in told for name in table.columns} & set(TOLD)
     return [(name, table.drop(taken, strict=False)) for name, table in gathered.metadata]
-
-
-def _parameters(**given: Any) -> dict[str, Any]:
-    """What the corpus keeps of how it was made: paths as text, nothing that was not given."""
-    return {
-        name: to_plain(Path(value) if name in PATHS else value) for name, value in given.items() if value is not None
-    }
 
 
 def _write_optional(target: Path, tables: dict[str, pl.DataFrame | None]) -> None:

@@ -61,9 +61,35 @@ def evaluate(
     apart = detector.config.stereo or channels == "each"
     if apart:
         events = events.with_columns(pl.col("channel").fill_null(1))
+    found, ceilings = _searched(detector, encoder, corpus, table["recording"].to_list(), events, apart, threshold)
+    told = events.filter(pl.col("recording").is_in(table["recording"].implode()))
+    return score_against_corpus(
+        corpus,
+        found,
+        recordings=table["recording"].to_list(),
+        by=by,
+        references=events.with_columns(pl.col("class").alias("label")).drop("class"),
+        settings=_settings(detector, bounded(detector, told), apart, threshold),
+        metrics=metrics,
+        oracle=ceilings,
+        provenance={"method": detector.config.method, "encoder": encoder.name, **(provenance or {})},
+        seed=seed,
+    )
+
+
+def _searched(
+    detector: Detector,
+    encoder: Encoder,
+    corpus: Corpus,
+    recordings: Sequence[str],
+    events: pl.DataFrame,
+    apart: bool,
+    threshold: float | None,
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Events found in the recordings, candidates below the threshold among them, and what could be found at best."""
     number = {name: row for row, name in enumerate(detector.labels_)}
     found, ceilings = [], []
-    for recording in table["recording"]:
+    for recording in recordings:
         path, own = corpus.file(recording), events.filter(pl.col("recording") == recording)
         sides, duration_s = detect_channels(
             detector, encoder, path, channels="each" if apart else "mix", threshold=threshold, all=True
@@ -74,26 +100,19 @@ def evaluate(
             truth = to_boxes(own.filter(pl.col("channel") == channel) if apart else own, number)
             best = within(ceiling(detector, truth, grid, duration_s, nyquist_hz), duration_s)
             ceilings.append(detector.events(best, recording, channel))
+    return make_events(pl.concat(found)), make_events(pl.concat(ceilings))
+
+
+def _settings(detector: Detector, frequency: bool, apart: bool, threshold: float | None) -> DetectionSettings:
+    """How what was found is judged."""
     one = not detector.config.classes or detector.labels_ == (ONE_CLASS,)
-    settings = DetectionSettings(
+    return DetectionSettings(
         threshold=detector.calibration_.threshold if threshold is None else threshold,
         class_agnostic=one,
         unknown=detector.config.unknown,
         labels=None if one else detector.labels_,
-        frequency=bounded(detector, events.filter(pl.col("recording").is_in(table["recording"].implode()))),
+        frequency=frequency,
         by_channel=apart,
-    )
-    return score_against_corpus(
-        corpus,
-        make_events(pl.concat(found)),
-        recordings=table["recording"].to_list(),
-        by=by,
-        references=events.with_columns(pl.col("class").alias("label")).drop("class"),
-        settings=settings,
-        metrics=metrics,
-        oracle=make_events(pl.concat(ceilings)),
-        provenance={"method": detector.config.method, "encoder": encoder.name, **(provenance or {})},
-        seed=seed,
     )
 
 

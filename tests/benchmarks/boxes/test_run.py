@@ -13,7 +13,8 @@ import pytest
 from tests.benchmarks.boxes import replicas
 from tests.benchmarks.boxes.conftest import QUICK, Ran
 
-from tymbal.benchmarks import BenchConfig, BoxesConfig, run_benchmark
+from tymbal.benchmarks import BenchConfig, BoxesConfig, benchmark_sets, run_benchmark, verify
+from tymbal.benchmarks.boxes.run import run_boxes
 from tymbal.cli.main import main
 from tymbal.detection import Detector
 from tymbal.encoders import create_encoder
@@ -139,3 +140,13 @@ def test_wrong_settings_are_refused(tmp_path: Path) -> None:
     for benchmark, config in (("boxes", BenchConfig()), ("beans", BoxesConfig())):
         with pytest.raises(UsageError, match=r"Config for"):
             run_benchmark(benchmark, Path("x"), encoder, Path("y"), config=config)
+
+
+def test_what_is_no_set_of_boxes_or_not_ready_is_a_failure_with_its_reason(tmp_path: Path) -> None:
+    described = (*benchmark_sets("boxes", ["OZF"]), *benchmark_sets("beans", ["rfcx"]))
+    found = [verify(tmp_path / "nothing", each) for each in described]
+    results, failures = run_boxes(found, create_encoder("spectral"), tmp_path / "out")
+    assert results == {}
+    assert [name for name, _ in failures] == ["OZF", "rfcx"]
+    assert "OZF is not ready" in failures[0][1]
+    assert "rfcx is no set of boxes" in failures[1][1]

@@ -88,6 +88,19 @@ def run_boxes(
     return results, tuple(failures)
 
 
+def _boxes(found: Verification) -> tuple[BoxSet, BoxContents]:
+    """The set and what lies there. Raises DataError for what is no set of boxes, or not ready."""
+    described, contents = found.described, found.contents
+    if not isinstance(described, BoxSet) or not isinstance(contents, BoxContents):
+        what = "not ready" if isinstance(described, BoxSet) else "no set of boxes"
+        raise DataError(
+            f"{described.name} is {what}",
+            where=found.folder,
+            allowed="what `verify` found of a set of the benchmark boxes, its `ready` being true",
+        )
+    return described, contents
+
+
 def _run_set(
     found: Verification,
     encoder: Encoder,
@@ -96,9 +109,7 @@ def _run_set(
     workers: int | None,
     progress: Progress | None,
 ) -> dict[str, Any]:
-    described, contents = found.described, found.contents
-    assert isinstance(described, BoxSet)
-    assert isinstance(contents, BoxContents)  # `verify` gives no others for boxes
+    described, contents = _boxes(found)
     prepared = to_box_corpus(described, contents, out, slowed=config.slowed, workers=workers, progress=progress)
     layers = "all" if config.detector.layers == "finest" else config.detector.layers
     store = embed(prepared, encoder, out / "store", layers=layers, workers=workers, progress=progress)
