@@ -9,10 +9,6 @@ refuses to read again without --again REASON.
 
 from __future__ import annotations
 
-import argparse
-import datetime
-import os
-import subprocess
 import sys
 import tempfile
 from collections import defaultdict
@@ -21,15 +17,14 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from fewshot_tasks import Task, held_out, stand_ins
+from fewshot_tasks import Task, finders_of, held_out, log_reading, reader, stand_ins
 from fewshot_tuning import judge
 
-from tymbal.benchmarks.fewshot.finding import check_finders, fitted
+from tymbal.benchmarks.fewshot.finding import fitted
 from tymbal.evaluation.intervals import t_quantile
 from tymbal.jobs import Worked, guarded
 
 LOG = Path(__file__).with_suffix(".log")
-FINDERS = ("template", "ncc", "lda", "transductive", "prototypes", "default")
 ALONE = 10  # events to find that a set needs to stand alone; others are pooled
 POOLED = "pooled small sets"
 DRAWS, SEED = 2000, 0
@@ -136,45 +131,20 @@ def over_sets(gaps: np.ndarray) -> str:
     return f"{gaps.mean() - half:+.3f} to {gaps.mean() + half:+.3f} ({len(gaps)} sets)"
 
 
-def log_line(finders: Sequence[str], reason: str | None) -> str:
-    """Date, commit and what is read."""
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
-    changed = subprocess.run(["git", "status", "--porcelain", "src"], capture_output=True, text=True, check=True).stdout
-    state = " with uncommitted changes below src" if changed.strip() else ""
-    when = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    again = f", again: {reason}" if reason else ""
-    return f"{when} read at {commit}{state}: {', '.join(finders)}{again}"
-
-
 def main() -> int:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--data", type=Path, default=Path(os.environ.get("TYMBAL_DATA", "../shared/data")))
-    parser.add_argument("--finders", nargs="+", default=list(FINDERS))
-    parser.add_argument("--network", help="weights of the in-context network, or 'shipped'")
-    parser.add_argument("--stand-in", action="store_true", help="on sets that may be looked at; nothing is logged")
-    parser.add_argument("--again", metavar="REASON", help="read although the log says that it was read")
+    parser = reader()
     parser.add_argument("--out", type=Path, help="write the page there too")
     given = parser.parse_args()
-    finders = list(given.finders)
-    if given.network:
-        finders.append("network" if given.network == "shipped" else f"network:{given.network}")
+    finders = finders_of(given)
     if "template" not in finders:
         parser.error("template is what the others are compared with")
-    check_finders(finders)
     if given.stand_in:
         head = "# Stand-ins"
         with tempfile.TemporaryDirectory() as folder:
             tasks = list(stand_ins(given.data, Path(folder)))
             counts, failed = count(tasks, finders)
     else:
-        if LOG.exists() and LOG.read_text().strip() and not given.again:
-            print(f"read already ({LOG}):\n{LOG.read_text()}", file=sys.stderr)
-            return 1
-        line = log_line(finders, given.again)
-        with LOG.open("a") as file:
-            file.write(line + "\n")
-        print(line, file=sys.stderr)
-        head = f"# The reading\n\n{line}"
+        head = f"# The reading\n\n{log_reading(LOG, finders, given.again)}"
         counts, failed = count(list(held_out(given.data)), finders)
     told = page(by_set(counts), finders, failed, head)
     print(told, end="")

@@ -1,4 +1,5 @@
-"""Tasks out of annotated sets, for the studies of few-shot finders: examples, and where the rest is to be found.
+"""Tasks out of annotated sets, for the studies of few-shot finders: examples, and where the rest is to be found; and
+what the scripts share that read them once.
 
 Held out until the end of the issue (fewshot-plan.md): fasd13_fewshot, the birds BF02 and bl26lb16, zebra_finch_song,
 template_survey, boobook_owl. Stand-ins that may be looked at: the birds Bird0 and gy6or6, and made scenes.
@@ -6,8 +7,13 @@ template_survey, boobook_owl. Stand-ins that may be looked at: the birds Bird0 a
 
 from __future__ import annotations
 
+import argparse
+import datetime
+import os
+import subprocess
+import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,8 +21,10 @@ import numpy as np
 import polars as pl
 from fewshot_tuning import scenes
 
+from tymbal.benchmarks.fewshot.finding import check_finders
 from tymbal.fewshot import Prompt, Shot
 
+FINDERS = ("template", "ncc", "lda", "transductive", "prototypes", "default")
 SHOTS = 5
 LEAST = 7  # events of a target, so that two are left after five examples
 BIRD_LEAST, BIRD_QUERIES = 12, 4  # renditions of a syllable type, and recordings searched for it, as in the tuning
@@ -132,3 +140,44 @@ def stand_ins(data: Path, folder: Path) -> Iterator[Task]:
     for task in scenes(folder, 12, 101, 1):
         queries = tuple(Query(path, references) for path, references, _ in task.queries)
         yield Task("scenes", task.name, task.prompt, queries)
+
+
+def reader() -> argparse.ArgumentParser:
+    """What both scripts that read held-out sets once can be asked for."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--data", type=Path, default=Path(os.environ.get("TYMBAL_DATA", "../shared/data")))
+    parser.add_argument("--finders", nargs="+", default=list(FINDERS))
+    parser.add_argument("--network", help="weights of the in-context network, or 'shipped'")
+    parser.add_argument("--stand-in", action="store_true", help="on sets that may be looked at; nothing is logged")
+    parser.add_argument("--again", metavar="REASON", help="read although the log says that it was read")
+    return parser
+
+
+def finders_of(given: argparse.Namespace) -> list[str]:
+    """The finders asked for, the network among them. Raises UsageError for one that is not known."""
+    finders = list(given.finders)
+    if given.network:
+        finders.append("network" if given.network == "shipped" else f"network:{given.network}")
+    check_finders(finders)
+    return finders
+
+
+def log_reading(log: Path, finders: Sequence[str], again: str | None) -> str:
+    """Write a reading down before it begins, and return its line; ends the script where the log has one already."""
+    if log.exists() and log.read_text().strip() and not again:
+        sys.exit(f"read already ({log}):\n{log.read_text()}")
+    line = log_line(finders, again)
+    with log.open("a") as file:
+        file.write(line + "\n")
+    print(line, file=sys.stderr)
+    return line
+
+
+def log_line(finders: Sequence[str], reason: str | None) -> str:
+    """Date, commit and what is read."""
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+    changed = subprocess.run(["git", "status", "--porcelain", "src"], capture_output=True, text=True, check=True).stdout
+    state = " with uncommitted changes below src" if changed.strip() else ""
+    when = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    again = f", again: {reason}" if reason else ""
+    return f"{when} read at {commit}{state}: {', '.join(finders)}{again}"

@@ -8,8 +8,6 @@ Run once, with the held-out sets (haystack.sh). On stand-ins, as often as you li
 
 from __future__ import annotations
 
-import argparse
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,12 +15,11 @@ from functools import partial
 from pathlib import Path
 
 import polars as pl
-from fewshot_held_out import FINDERS, log_line
-from fewshot_tasks import FAR_S, SHOTS, birds, sequence
+from fewshot_tasks import FAR_S, SHOTS, birds, finders_of, log_reading, reader, sequence
 
 from tymbal.annotations import read_events
 from tymbal.audio import probe
-from tymbal.benchmarks.fewshot.finding import check_finders, fitted
+from tymbal.benchmarks.fewshot.finding import fitted
 from tymbal.evaluation.detection import poisson_rate
 from tymbal.fewshot import Prompt, Shot
 from tymbal.jobs import Worked, guarded
@@ -112,10 +109,10 @@ def report(examples: Sequence[tuple[str, Prompt]], stacks: Sequence[Stack], find
         for name, prompt in examples:
             for finder in finders:
                 outcome = guarded(partial(search, prompt, stack), finder)
-                if outcome.failure is not None:
-                    failures.append(f"- failed: {stack.name}, {name}, {finder}: {outcome.failure.message}")
+                if outcome.worked is None:
+                    why = outcome.failure.message if outcome.failure else ""
+                    failures.append(f"- failed: {stack.name}, {name}, {finder}: {why}")
                     continue
-                assert outcome.worked is not None
                 count, hours, failed = outcome.worked.value
                 failures += [f"- failed: {stack.name}, {name}, {finder}: {each}" for each in failed]
                 if not hours:
@@ -129,26 +126,12 @@ def report(examples: Sequence[tuple[str, Prompt]], stacks: Sequence[Stack], find
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--data", type=Path, default=Path(os.environ.get("TYMBAL_DATA", "../shared/data")))
-    parser.add_argument("--finders", nargs="+", default=list(FINDERS))
-    parser.add_argument("--network", help="weights of the in-context network, or 'shipped'")
-    parser.add_argument("--stand-in", action="store_true", help="on sets that may be looked at; nothing is logged")
-    parser.add_argument("--again", metavar="REASON", help="read although the log says that it was read")
-    given = parser.parse_args()
-    finders = list(given.finders)
-    if given.network:
-        finders.append("network" if given.network == "shipped" else f"network:{given.network}")
-    check_finders(finders)
+    given = reader().parse_args()
+    finders = finders_of(given)
     if given.stand_in:
         head, (examples, stacks) = "# Stand-ins", stand_ins(given.data)
     else:
-        if LOG.exists() and LOG.read_text().strip() and not given.again:
-            print(f"read already ({LOG}):\n{LOG.read_text()}", file=sys.stderr)
-            return 1
-        head = log_line(finders, given.again)
-        with LOG.open("a") as file:
-            file.write(head + "\n")
+        head = log_reading(LOG, finders, given.again)
         examples, stacks = held_out(given.data)
     print("\n".join([head, "", *report(examples, stacks, finders)]))
     return 0
