@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -28,3 +29,7 @@ def test_the_page_has_a_box_for_each_event_and_names_what_failed(chirps: Path, t
     assert text.count('class="box example"') >= len(prompt.shots)
     assert "x.wav" in text
     assert "no probability" in text
+    assert f"{events.height} events found, 5 of them where examples are." in text
+    assert text.count(", where an example is<") == 5, "each of the found ones has a card"
+    heights = [float(each) for each in re.findall(r'height="([0-9.]+)"[^>]*class="box found"', text)]
+    assert 0 < max(heights) < 60, "a box is as high as the band that was looked at: 2 to 3 kHz of 8, the picture is 150"

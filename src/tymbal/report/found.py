@@ -10,7 +10,7 @@ import polars as pl
 
 from tymbal.audio import AudioReader
 from tymbal.errors import TymbalError, require
-from tymbal.fewshot import Finder, Prompt
+from tymbal.fewshot import Finder, Prompt, Shot
 from tymbal.fewshot.finder import LEAST
 from tymbal.jobs import Failure, write_text
 from tymbal.report.figures import Box, data_uri, draw_spectrogram
@@ -59,7 +59,8 @@ def write_found(found: FoundPage, out: Path) -> None:
         "p",
         "A score lies between 0 and 1; 0.5 is the threshold that the examples suggest; an event as like them "
         "as they are like each other has about 0.88. It is no probability: nobody has listened yet. To go on, write "
-        "right or wrong into the column “mark” of a table in tables/ and run find again with --marked.",
+        "right or wrong into the column “mark” of a table in tables/ and run find again with --marked. Green boxes "
+        "were found, white dashed ones are the examples.",
     )
     parts = [_label(found, number) for number in range(len(found.finders))]
     body = tag("main", top, note, parts, _failures(found.failures))
@@ -71,9 +72,15 @@ ALONE = "One example cannot be left out: nothing was measured on it, and the thr
 
 def _label(found: FoundPage, number: int) -> Markup:
     finder, prompt = found.finders[number], found.prompts[number]
-    mine = found.events.filter(pl.col("label") == finder.label)
+    low_hz, high_hz = finder.examples_hz  # where examples have no band, boxes show what was looked at
+    bounds = [pl.col("low_hz").fill_null(low_hz), pl.col("high_hz").fill_null(high_hz)]
+    mine = found.events.filter(pl.col("label") == finder.label).with_columns(bounds)
+    mine = mine.with_columns(_known(mine, found, prompt))
     scale = finder.scale
-    lead = f"{count(finder.shots, 'example')}; {count(mine.height, 'event')} found. Looked at {scale.low_hz:.0f} to "
+    own = mine["known"].sum()
+    lead = f"{count(finder.shots, 'example')}; {count(mine.height, 'event')} found"
+    lead += f", {own} of them where examples are" if own else ""
+    lead += f". Looked at {scale.low_hz:.0f} to "
     lead += f"{scale.high_hz:.0f} Hz in frames of {1000 * scale.hop / scale.sample_rate_hz:.3g} ms; decided by "
     lead += " and ".join(finder.choice.names) + "."
     rows: list[list[Child]] = [[name, rounded(f1, 2)] for name, f1 in finder.choice.table]
@@ -83,7 +90,17 @@ def _label(found: FoundPage, number: int) -> Markup:
         else tag("p", ALONE)
     )
     examples = [
-        _card(s.recording, s.channel, s.onset_s, s.offset_s, s.low_hz, s.high_hz, "example", "example", s.told())
+        _card(
+            s.recording,
+            s.channel,
+            s.onset_s,
+            s.offset_s,
+            s.low_hz,
+            s.high_hz,
+            "example",
+            "example",
+            Path(s.recording).name,
+        )
         for s in prompt.shots[:SHOWN]
     ]
     order = mine.sort("score", "recording", "onset_s", descending=[True, False, False])
@@ -104,6 +121,22 @@ def _label(found: FoundPage, number: int) -> Markup:
     )
 
 
+def _known(mine: pl.DataFrame, found: FoundPage, prompt: Prompt) -> pl.Series:
+    """Column `known`: whether more than half of an event or of an example lies in the other."""
+    lying: dict[Path, list[Shot]] = {}
+    for shot in prompt.shots:
+        lying.setdefault(Path(shot.recording).resolve(), []).append(shot)
+    near = {name: lying.get(Path(found.paths[name]).resolve(), []) for name in mine["recording"].unique()}
+    known = [
+        any(
+            2 * (min(offset, s.offset_s) - max(onset, s.onset_s)) > min(offset - onset, s.duration_s)
+            for s in near[name]
+        )
+        for name, onset, offset in mine.select("recording", "onset_s", "offset_s").iter_rows()
+    ]
+    return pl.Series("known", known, dtype=pl.Boolean)
+
+
 def _cards(found: FoundPage, rows: pl.DataFrame) -> list[Markup]:
     return [
         _card(
@@ -114,7 +147,7 @@ def _cards(found: FoundPage, rows: pl.DataFrame) -> list[Markup]:
             row["low_hz"],
             row["high_hz"],
             "found",
-            f"score {rounded(row['score'], 2)}",
+            f"score {rounded(row['score'], 2)}{', where an example is' if row['known'] else ''}",
             row["recording"],
         )
         for row in rows.iter_rows(named=True)
