@@ -147,3 +147,23 @@ def test_what_cannot_be_is_refused(corpus: Path, tmp_path: Path) -> None:
         evaluate("ncc", [corpus], tmp_path / "out", shots=0)
     assert finder_of("default")[0] == evaluating.default_finders()
     assert finder_of("ncc+lda") == (("ncc", "lda"), None)
+    with pytest.raises(UsageError, match=r"no event is labelled 'chrip' \(allowed: chirp, other\)"):
+        evaluate("ncc", [corpus], tmp_path / "out", labels=["chirp", "chrip"])
+    with pytest.raises(DataError, match="two corpora are called alike"):  # before any work, not after all of it
+        evaluate("ncc", [corpus, corpus], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_rows_written_twice_are_one_event(tmp_path: Path) -> None:
+    folder = tmp_path / "calls"
+    folder.mkdir()
+    soundfile.write(folder / "a.wav", make_sound(ONSETS, 20.0, seed=1), RATE, subtype="FLOAT")
+    rows = [f"a.wav,{onset},{onset + CHIRP_S},chirp" for onset in (*ONSETS, ONSETS[0], ONSETS[7])]
+    (folder / "marks.csv").write_text("recording,begin_time_s,end_time_s,label\n" + "\n".join(rows) + "\n")
+    corpus = tmp_path / "twice.corpus"
+    assert main(["index", str(folder), "--annotations", str(folder / "marks.csv"), "-o", str(corpus), "--quiet"]) == 0
+    found = evaluate("ncc", [corpus], tmp_path / "out", workers=1)
+    assert not found.failures
+    assert found.scores is not None
+    row = found.scores.recordings.row(0, named=True)
+    assert (row["true"], row["false"], row["missed"]) == (5, 0, 0)

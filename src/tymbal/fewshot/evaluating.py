@@ -119,7 +119,8 @@ def make_tasks(corpora: Sequence[Path], shots: int, labels: Sequence[str] = ()) 
             ["recording"], maintain_order=True
         ):
             keys = ("onset_s", "offset_s", "label", "certainty")
-            rows = [(on, off, str(label or "event"), str(c or "")) for on, off, label, c in table.select(keys).rows()]
+            told = table.select(keys).unique(maintain_order=True)  # rows written twice are one event
+            rows = [(on, off, str(label or "event"), str(c or "")) for on, off, label, c in told.rows()]
             for label in sorted({row[2] for row in rows if not (labels and row[2] not in labels)}):
                 own = [row for row in rows if row[2] == label and row[3].casefold() not in UNKNOWN and row[1] > row[0]]
                 if label.casefold() in UNKNOWN:
@@ -151,11 +152,13 @@ def evaluate(
     A task that failed counts as one in which nothing was found. Intervals resample recordings, not their labels.
     `out` gets scores.json, recordings.csv, found.parquet and candidates.parquet, which goes down to a score of RANKED
     for average precision; finished tasks lie in parts/, and the same call goes on after a stop.
-    Raises UsageError for an unknown finder, NothingDoneError where no recording has events enough.
+    Raises UsageError for an unknown finder or label, DataError for two corpora of one name, NothingDoneError where no
+    recording has events enough.
     """
     if shots < 1:
         raise UsageError(f"shots is {shots}", parameter="shots", allowed="1 or more")
     names, model = finder_of(finder)
+    _check(corpora, labels)
     tasks, too_few = make_tasks(corpora, shots, labels)
     if not tasks:
         raise NothingDoneError(
@@ -198,20 +201,31 @@ def evaluate(
     return Evaluated(scores, len(tasks), too_few, tuple(broken))
 
 
+def _check(corpora: Sequence[Path], labels: Sequence[str]) -> None:
+    """Corpora are subsets by their names; a label is in one of them at least."""
+    if len({place.name for place in corpora}) < len(corpora):
+        raise DataError("two corpora are called alike", where="corpora", mend="Give them different folders.")
+    if labels:
+        known = {str(label or "event") for place in corpora for label in Corpus.open(place).events["label"].unique()}
+        for label in labels:
+            if label not in known:
+                allowed = ", ".join(sorted(known))
+                raise UsageError(f"no event is labelled {label!r}", parameter="label", allowed=allowed)
+
+
 def _scored(
     tasks: Sequence[EvalTask], found: dict[str, list[list[float]]], corpora: Sequence[Path], shots: int
 ) -> FewshotScores:
     """Every task a recording of its own, since each is about one label; what is unknown, is unknown to each."""
     held = {place.name: Corpus.open(place).events for place in corpora}
-    if len(held) < len(corpora):
-        raise DataError("two corpora are called alike", where="corpora", mend="Give them different folders.")
     truth = []
     for task in tasks:
         own = held[task.corpus].filter((pl.col("recording") == task.recording) & pl.col("onset_s").is_not_null())
         unknown = pl.col("label").str.to_lowercase().is_in(UNKNOWN).fill_null(False)
         own = own.filter(unknown | (pl.col("label").fill_null("event") == task.label))
         own = own.with_columns(label=pl.when(unknown).then(pl.lit("UNK")).otherwise(pl.col("label")))
-        truth.append(own.select("onset_s", "offset_s", "label", "certainty").with_columns(recording=pl.lit(task.name)))
+        own = own.select("onset_s", "offset_s", "label", "certainty").unique(maintain_order=True)
+        truth.append(own.with_columns(recording=pl.lit(task.name)))
     said = _table(found)
     return score_fewshot(
         said.filter(pl.col("score") >= LEAST),
