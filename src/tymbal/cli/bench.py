@@ -127,6 +127,11 @@ def bench(
     save_parameters(
         out, "bench", {"benchmark": benchmark, "data": str(data), "out": str(out), "sets": sets, **asdict(probed)}
     )
+    return _told(outcome, out, quiet=quiet, json=json)
+
+
+def _told(outcome: BenchOutcome, out: Path, *, quiet: bool, json: bool) -> int:
+    """Say what came of it; the exit code tells whether sets failed."""
     if json:
         verified = {each.described.name: _row(each) for each in outcome.verified}
         say_json({"results": outcome.results, "verified": verified, "failures": outcome.failures, "out": str(out)})

@@ -61,19 +61,11 @@ def bench_fewshot(
     json: bool,
 ) -> int:
     """Look at a few-shot benchmark's folder, or run it; arguments as of `bench`."""
-    from tymbal.benchmarks.fewshot import FewshotConfig, find_fewshot, look, run_fewshot
-    from tymbal.benchmarks.fewshot.published import published_rows
+    from tymbal.benchmarks.fewshot import FewshotConfig, run_fewshot
     from tymbal.jobs import make_progress
 
     if check:
-        layout, departures = look(data, find_fewshot(benchmark), _names(sets))
-        counts = {name: sum(truth.set == name for truth in layout.truths) for name in layout.sets()}
-        if json:
-            say_json({"targets": counts, "departures": [asdict(each) for each in departures]})
-        else:
-            say(", ".join(f"{name}: {found} targets" for name, found in counts.items()) or "nothing is there")
-            _tell_departures(departures)
-        return EXIT_OK
+        return _check(benchmark, data, sets, json)
     if out is None:
         raise UsageError(
             "no folder for the results", where="--out", mend="Give one with -o, or only look with --check."
@@ -91,24 +83,25 @@ def bench_fewshot(
     given: dict[str, Any] = {"benchmark": benchmark, "data": str(data), "out": str(out), "sets": sets}
     save_parameters(out, "bench", {**given, **asdict(searched)})
     if json:
-        rows = [
-            {
-                **asdict(each),
-                "scores": {
-                    "f1": each.scores.f1,
-                    "arithmetic": dict(each.scores.arithmetic),
-                    "ap": each.scores.ap,
-                    "sets": each.scores.subsets.to_dicts(),
-                },
-            }
-            for each in outcome.scored
-        ]
-        published = published_rows(benchmark).to_dicts()
-        say_json({"scores": rows, "published": published, "failures": outcome.failures, "out": str(out)})
+        _tell_machines(outcome, out)
     elif not quiet:
         _tell(outcome, out)
     say_failures([(failure.item, failure.message) for failure in outcome.failures])
     return EXIT_SOME_FAILED if outcome.failures else EXIT_OK
+
+
+def _check(benchmark: str, data: Path, sets: str, json: bool) -> int:
+    """Say what is there, and what is not as published."""
+    from tymbal.benchmarks.fewshot import find_fewshot, look
+
+    layout, departures = look(data, find_fewshot(benchmark), _names(sets))
+    counts = {name: sum(truth.set == name for truth in layout.truths) for name in layout.sets()}
+    if json:
+        say_json({"targets": counts, "departures": [asdict(each) for each in departures]})
+    else:
+        say(", ".join(f"{name}: {found} targets" for name, found in counts.items()) or "nothing is there")
+        _tell_departures(departures)
+    return EXIT_OK
 
 
 def _numbers(text: str) -> tuple[int, ...]:
@@ -125,6 +118,25 @@ def _names(text: str) -> tuple[str, ...]:
 def _tell_departures(departures: Sequence[Departure]) -> None:
     for each in departures:
         say(f"  {each.severity}: {each.message}. {each.mend}")
+
+
+def _tell_machines(outcome: FewshotOutcome, out: Path) -> None:
+    from tymbal.benchmarks.fewshot.published import published_rows
+
+    rows = [
+        {
+            **asdict(each),
+            "scores": {
+                "f1": each.scores.f1,
+                "arithmetic": dict(each.scores.arithmetic),
+                "ap": each.scores.ap,
+                "sets": each.scores.subsets.to_dicts(),
+            },
+        }
+        for each in outcome.scored
+    ]
+    published = published_rows(outcome.benchmark.name).to_dicts()
+    say_json({"scores": rows, "published": published, "failures": outcome.failures, "out": str(out)})
 
 
 def _tell(outcome: FewshotOutcome, out: Path) -> None:

@@ -133,18 +133,14 @@ def detect(
     report
         With -o, eval also draws report.html there: misses and false alarms first (needs matplotlib).
     """
-    if action != "train" and recordings is None:
+    if action == "train":
+        return _train(source, _place(out, "train", "DETECTOR"), training, workers, quiet, json)
+    if recordings is None:
         what = "the recordings" if action == "run" else "a corpus"
         raise UsageError(f"detect {action} needs {what}", mend=f"Write: tymbal detect {action} DETECTOR PATH.")
-    if action != "eval" and out is None:
-        raise UsageError(f"detect {action} needs -o {'DETECTOR' if action == 'train' else 'FOLDER'}")
-    if action == "train":
-        assert out is not None
-        return _train(source, out, training, workers, quiet, json)
-    assert recordings is not None
     if action == "run":
-        assert out is not None
-        return _run(source, recordings, out, threshold, channels, workers, quiet, json)
+        folder = _place(out, "run", "FOLDER")
+        return _run(source, recordings, folder, threshold, channels, workers, quiet, json)
     scores, page = _eval(source, recordings, training, threshold, channels), None
     if out is not None:
         scores.save(out)
@@ -156,6 +152,13 @@ def detect(
         if out is not None:
             say(f"all of it: {out}" + (f"; report: {page}" if page is not None else ""))
     return EXIT_OK
+
+
+def _place(out: Path | None, action: str, what: str) -> Path:
+    """Where the results go. Raises UsageError where nobody said."""
+    if out is None:
+        raise UsageError(f"detect {action} needs -o {what}")
+    return out
 
 
 def _config(training: Training) -> DetectorConfig:

@@ -26,6 +26,8 @@ from tymbal.cli.common import (
 from tymbal.cli.probe import interval, seed_range, tell_units
 
 if TYPE_CHECKING:
+    from tymbal.corpus import Corpus
+    from tymbal.encoders import Encoder
     from tymbal.probes.finetuning import FinetuneConfig
 
 
@@ -138,7 +140,6 @@ def finetune(
         Listen to the corpus for leaks and confounds of this label and split, and keep what is found.
     """
     from tymbal.corpus import Corpus
-    from tymbal.encoders.source import bind_rate, open_encoder
     from tymbal.jobs import make_progress
     from tymbal.probes import StudyConfig
     from tymbal.probes.finetuning import Machine, run_finetuning, write_encoders
@@ -146,11 +147,7 @@ def finetune(
     opened = Corpus.open(corpus)
     task = task.of(opened.default_label)
     source = str(Path(encoder).resolve()) if Path(encoder).exists() else encoder
-    found = open_encoder(encoder, random_weights=random_weights)
-    for note in found.notes if not quiet else ():
-        say(f"note: {encoder}: {note}")
-    rates = opened.recordings["sample_rate_hz"]
-    bound = bind_rate(found.encoder, tuning.sample_rate, int(rates.mode().max()) if rates.len() else 1)  # type: ignore[arg-type]
+    bound = _opened(encoder, random_weights, tuning.sample_rate, opened, quiet)
     results = run_finetuning(
         opened,
         bound,
@@ -166,6 +163,17 @@ def finetune(
     rest = {"keep_encoder": keep_encoder, "device": device, "audit": audit}
     save_parameters(out, "finetune", {**about, **asdict(task), **asdict(tuning), **rest})
     return _told(results, out, kept, quiet=quiet, json=json)
+
+
+def _opened(encoder: str, random_weights: bool, rate_hz: int | None, corpus: Corpus, quiet: bool) -> Encoder:
+    """The encoder; one that takes any rate is bound to the rate asked for, else to that of most recordings."""
+    from tymbal.encoders.source import bind_rate, open_encoder
+
+    found = open_encoder(encoder, random_weights=random_weights)
+    for note in found.notes if not quiet else ():
+        say(f"note: {encoder}: {note}")
+    rates = corpus.recordings["sample_rate_hz"]
+    return bind_rate(found.encoder, rate_hz, int(rates.mode().max()) if rates.len() else 1)  # type: ignore[arg-type]
 
 
 def _told(results: dict[str, Any], out: Path, kept: list[Path], *, quiet: bool, json: bool) -> int:

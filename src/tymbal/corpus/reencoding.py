@@ -209,15 +209,8 @@ def reencode(
     found, _ = survey([root / name for name in names])
     if not found:
         raise NothingDoneError("no recording that can be read", where=root, mend="See: tymbal inspect")
-    rates = [info.sample_rate_hz for info in found]
-    rate_hz = min(rates) if sample_rate_hz is None else sample_rate_hz
-    if not chosen.takes(rate_hz):
-        raise UsageError(
-            f"{codec} cannot code {rate_hz} Hz",
-            parameter="sample_rate_hz",
-            allowed=f"{chosen.rates} Hz",
-            mend="Give another rate, or codec none.",
-        )
+    rate_hz = min(info.sample_rate_hz for info in found) if sample_rate_hz is None else sample_rate_hz
+    _check_rate(chosen, codec, rate_hz)
     items = _targets(names)
     if noise_db is not None and not 0 <= noise_db <= 90:
         raise UsageError(f"noise {noise_db:g} dB below the sound", parameter="noise_db", allowed="0 to 90, or none")
@@ -238,6 +231,16 @@ def reencode(
         raise NothingDoneError(f"none could be read; the first: {failures[0].message}", where=root)
     notes = _notes(found, rate_hz, noise_db)
     return Reencoded(target, written, rate_hz, codec, tuple(failures), notes)
+
+
+def _check_rate(chosen: Codec, codec: str, rate_hz: int) -> None:
+    if not chosen.takes(rate_hz):
+        raise UsageError(
+            f"{codec} cannot code {rate_hz} Hz",
+            parameter="sample_rate_hz",
+            allowed=f"{chosen.rates} Hz",
+            mend="Give another rate, or codec none.",
+        )
 
 
 def _notes(found: Sequence[AudioInfo], rate_hz: int, noise_db: float | None) -> tuple[str, ...]:

@@ -166,12 +166,7 @@ def evaluate(
             where=", ".join(map(str, corpora)),
             mend="Ask for fewer examples: --shots N.",
         )
-    version = None if model is None else [model.stat().st_size, model.stat().st_mtime_ns]
-    plan = plan_groups(
-        "fewshot eval",
-        [[task] for task in tasks],
-        {"finders": names, "model": version, "shots": shots, "least": RANKED, "version": VERSION},
-    )
+    plan = plan_groups("fewshot eval", [[task] for task in tasks], _identity(names, model, shots))
     broken: list[Failure] = []
 
     def place(shard: Shard[EvalTask]) -> Path:
@@ -199,6 +194,12 @@ def evaluate(
         if scores is not None:
             _write(out, finder, scores, found)
     return Evaluated(scores, len(tasks), too_few, tuple(broken))
+
+
+def _identity(finders: Sequence[str], model: Path | None, shots: int) -> dict[str, object]:
+    """What decides the work on a task, besides the task."""
+    version = None if model is None else [model.stat().st_size, model.stat().st_mtime_ns]
+    return {"finders": finders, "model": version, "shots": shots, "least": RANKED, "version": VERSION}
 
 
 def _check(corpora: Sequence[Path], labels: Sequence[str]) -> None:
