@@ -13,7 +13,7 @@ import soundfile
 from tests.fewshot.conftest import CHIRP_S, ONSETS, OTHERS, RATE, make_sound, prompt_of
 
 from tymbal.errors import DataError, UsageError
-from tymbal.fewshot import KINDS, Finder, Prompt
+from tymbal.fewshot import KINDS, Finder, Prompt, Shot
 from tymbal.fewshot.finder import LEAST, Detection
 
 
@@ -115,3 +115,13 @@ def test_prototypes_of_an_encoder(chirps: Path, tmp_path: Path) -> None:
 def test_the_command_needs_no_torch() -> None:
     code = "import sys, tymbal.fewshot, tymbal.fewshot.job, tymbal.fewshot.asking; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_examples_that_are_noise_are_told_and_every_score_can_be_asked_for(chirps: Path, tmp_path: Path) -> None:
+    """Nothing sets them apart: the threshold's slope is as steep as any, and odds far beyond what exp takes."""
+    noise = tmp_path / "noise.wav"
+    soundfile.write(noise, 0.1 * np.random.default_rng(3).standard_normal(16_000 * 20), 16_000)
+    finder = Finder.fit(Prompt("x", tuple(Shot(str(noise), None, at, at + 0.01) for at in (0.0, 2.0, 4.0))))
+    assert finder.choice.total.f1 < 0.005
+    assert "no example was found by the others" in finder.notes[-1]
+    assert finder.predict(chirps, least=0.0)["score"].min() == 0.0

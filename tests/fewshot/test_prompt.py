@@ -98,6 +98,8 @@ def test_marks_add_examples_and_counter_examples() -> None:
     ]
     marked = table(found, mark=["right", "POS", "wrong", None])
     (prompt,), _ = make_prompts(table(rows), LENGTHS, marked=marked)
+    (with_others, _), _ = make_prompts(table([*rows, ("a.wav", 8.0, 9.0, "y")]), LENGTHS, marked=marked)
+    assert [shot.onset_s for shot in with_others.negatives] == [1.0, 8.0], "what somebody listened to comes first"
     assert (("a.wav", 6.0) in {(shot.recording, shot.onset_s) for shot in prompt.shots}) is True
     assert [(shot.recording, shot.onset_s) for shot in prompt.negatives] == [("b.wav", 1.0)]
     with pytest.raises(DataError, match="no column 'mark'"):

@@ -28,6 +28,7 @@ from tymbal.fewshot.scale import BANDS, MARGIN, Scale, choose_scale
 from tymbal.fewshot.support import look
 
 DEFAULT = ("ncc", "lda")
+NONE = 0.005  # F1 that is told as 0.00: softened, it is never quite 0
 LEAST = 0.5  # score of an event that is told of
 RANKED = 0.01  # score down to which candidates are ranked where a finder is judged without a threshold
 
@@ -92,7 +93,7 @@ class Finder:
         models = tuple(find_kind(name).fit(support, everyone) for name in choice.names)
         choice = _named(choice, tried)
         notes = choice.notes
-        if len(prompt.shots) > 1 and choice.total.f1 <= 0:
+        if len(prompt.shots) > 1 and choice.total.f1 < NONE:
             notes = (*notes, "no example was found by the others: they are silent, too faint, or unlike each other")
         return cls(prompt.label, scale, choice, models, _band(prompt), len(prompt.shots), notes)
 
@@ -252,7 +253,7 @@ def _odds(score: float) -> float:
 
 def _score(odds: float) -> float:
     """Four digits, and 0.5 or more of nothing below the threshold."""
-    score = round(1 / (1 + math.exp(-odds)), 4)
+    score = round(1 / (1 + math.exp(min(-odds, 700.0))), 4)  # e^710 is more than a float holds
     return score if odds >= 0 else min(score, 0.4999)
 
 

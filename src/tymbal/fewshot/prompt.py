@@ -86,14 +86,9 @@ def make_prompts(
 
     Raises DataError where no example is left, UsageError for a label that is not there or too few examples.
     """
-    if shots is not None and shots < 1:
-        raise UsageError(f"shots is {shots}", parameter="shots", allowed="1 or more")
+    check_shots(shots)
     faults: list[Fault] = []
-    named = sorted({str(label or "event") for label in events["label"].to_list()})
-    named = [label for label in named if label.casefold() not in UNKNOWN]
-    for label in labels:
-        if label not in named:
-            raise UsageError(f"no example is labelled {label!r}", parameter="label", allowed=", ".join(named) or None)
+    named = _named(events, labels)
     known = _Known(durations, rates_hz or {})
     rows = _rows(events, known, faults)
     there = {label for label, _ in rows}
@@ -117,6 +112,22 @@ def make_prompts(
             replace(each, unknown=(*each.unknown, *_holes(coverage, each.label, durations))) for each in prompts
         )
     return prompts, summed(faults)
+
+
+def check_shots(shots: int | None) -> None:
+    """Raise UsageError for fewer examples than one."""
+    if shots is not None and shots < 1:
+        raise UsageError(f"shots is {shots}", parameter="shots", allowed="1 or more")
+
+
+def _named(events: pl.DataFrame, labels: Sequence[str]) -> list[str]:
+    """The labels that examples can have. Raises UsageError where one that is asked for is none of them."""
+    found = sorted({str(label or "event") for label in events["label"].to_list()})
+    found = [label for label in found if label.casefold() not in UNKNOWN]
+    for label in labels:
+        if label not in found:
+            raise UsageError(f"no example is labelled {label!r}", parameter="label", allowed=", ".join(found) or None)
+    return found
 
 
 def summed(faults: Sequence[Fault]) -> tuple[Fault, ...]:
@@ -262,7 +273,7 @@ def _prompt(
         if _again(shot, own):
             what = f"{shot.told()} is marked as no {label!r}, and is an example of it; taken for an example"
             faults.append(Fault("contradiction", what))
-    others += [shot for shot in wrong if not _again(shot, own)]
+    others = [*(shot for shot in wrong if not _again(shot, own)), *others]  # of many, the first are looked at
     others = [shot for shot in others if not any(_overlap_s(shot, mine) > 0.5 * shot.duration_s for mine in own)]
     return Prompt(label, tuple(own), tuple(others), tuple(unknown))
 
