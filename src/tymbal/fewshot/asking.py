@@ -21,7 +21,7 @@ from tymbal.errors import (
     TymbalError,
 )
 from tymbal.fewshot.plan import Target
-from tymbal.fewshot.prompt import MARKED_IN, Prompt, make_prompts, summed
+from tymbal.fewshot.prompt import MARKED_IN, Prompt, check_shots, make_prompts, summed
 
 _TOLD_ELSEWHERE = ("zero_duration", "end_before_begin", "bad_time", "duplicate")  # by make_prompts, as it takes them
 
@@ -60,6 +60,7 @@ def ask(
     Raises NothingDoneError where nothing is to be searched, DataError where no recording of the examples is found,
     AnnotationError for a table that cannot be read.
     """
+    check_shots(shots)
     targets = list_targets(recordings)
     faults: list[Fault] = []
     places = _Places([Path(target.path) for target in targets], examples, sounds, only)
