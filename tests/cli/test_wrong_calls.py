@@ -192,6 +192,7 @@ CALLS = {
     "serve --port 99999": (USAGE, "--port is 99999 (allowed: 0 to 65535"),
     "serve --port 0 --workers 0": (USAGE, "--workers is 0 (allowed: 1 or more"),
     "serve --port 0 --limit-mb 0": (USAGE, "--limit-mb is 0 (allowed: above 0"),
+    "serve --port 0 --limit-mb inf": (USAGE, "--limit-mb is inf (allowed: above 0"),
     "serve --port 0 --root nowhere": (INPUT, "nowhere: no such folder"),
     "serve --host nowhere.invalid": (USAGE, "cannot listen at nowhere.invalid"),
     "bench fasd13 --data SOUNDS": (USAGE, "--out: no folder for the results"),

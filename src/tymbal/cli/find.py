@@ -59,7 +59,8 @@ class Wanted:
     layer
         Which layer of the encoder; by default its last.
     finders
-        What to try, with commas between them; the best of them or their fusion is chosen on the examples.
+        What to try, with commas between them: ncc, lda, transductive, prototypes, network. The best of them or their
+        fusion is chosen on the examples. Default: ncc,lda; with an encoder prototypes.
     model
         The weights of the finder called network, a file that tymbal fewshot train wrote. Needs torch.
     """

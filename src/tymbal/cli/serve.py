@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import sys
 from pathlib import Path
@@ -43,8 +44,8 @@ def serve(
         raise UsageError(f"port is {port}", parameter="port", allowed="0 to 65535")
     if root is not None and not root.is_dir():
         raise InputPathError("no such folder", where=root, mend="Give the folder that requests may name files of.")
-    if not limit_mb > 0:
-        raise UsageError(f"limit_mb is {limit_mb:g}", parameter="limit_mb", allowed="above 0")
+    if not 0 < limit_mb < math.inf:
+        raise UsageError(f"limit_mb is {limit_mb:g}", parameter="limit_mb", allowed="above 0, and an end")
     with FindServer(host, port, workers=workers, limit_bytes=int(limit_mb * 1e6), root=root) as server:
         where = f"[{host}]" if ":" in host else host
         address = f"http://{where}:{server.server_port}/"
