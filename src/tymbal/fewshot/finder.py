@@ -30,7 +30,7 @@ from tymbal.fewshot.support import look
 DEFAULT = ("ncc", "lda")
 NONE = 0.005  # F1 that is told as 0.00: softened, it is never quite 0
 LEAST = 0.5  # score of an event that is told of
-RANKED = 0.01  # score down to which candidates are ranked where a finder is judged without a threshold
+RANKED = 0.001  # score down to which candidates are ranked without a threshold; lower ones are many and change little
 
 
 @dataclass(frozen=True)

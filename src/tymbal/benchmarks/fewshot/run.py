@@ -30,7 +30,7 @@ from tymbal.jobs import (
 )
 
 FOUND = "found"
-VERSION = 2  # of what is kept there
+VERSION = 3  # of what is kept there
 SHOTS = (5, 2, 1)
 
 
