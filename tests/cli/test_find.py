@@ -144,6 +144,22 @@ def test_oddities_are_kept_and_a_page_of_another_run_goes(
     assert not (tmp_path / "out" / "report.html").exists()
 
 
+def test_a_damaged_part_is_named_and_a_layer_needs_an_encoder(
+    sounds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    run(sounds, out, "--no-report")
+    parts = sorted((out / "parts").glob("*.json"))
+    parts[0].write_text("{")
+    capsys.readouterr()
+    assert run(sounds, out, "--no-report") == 3
+    assert f"{parts[0]}: what was found earlier is damaged. Remove this file" in capsys.readouterr().err
+    parts[0].unlink()
+    assert run(sounds, out, "--no-report") == 4
+    assert run(sounds, out, "--no-report", "--layer", "frames") == 2
+    assert "--layer: a layer is that of an encoder" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("saved", ["commas", "semicolons", "utf-16", "Mark"])
 def test_marks_are_seen_however_the_table_was_saved(sounds: Path, tmp_path: Path, saved: str) -> None:
     """Spreadsheets change separators and encodings, people change names of columns: the marks are worth the same."""

@@ -86,6 +86,8 @@ def test_no_example_unknown_label_and_only_unknown_rows_are_told() -> None:
         make_prompts(table([("a.wav", 1.0, 2.0, "x")]), LENGTHS, labels=["z"])
     with pytest.raises(DataError, match="no example of the table can be used"):
         make_prompts(table([("a.wav", 1.0, 2.0, "UNK")]), LENGTHS)
+    with pytest.raises(UsageError, match="labelled 'UNK' are neither examples nor counter-examples"):
+        make_prompts(table([("a.wav", 1.0, 2.0, "UNK")]), LENGTHS, labels=["UNK"])
 
 
 def test_marks_add_examples_and_counter_examples() -> None:

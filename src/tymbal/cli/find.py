@@ -112,6 +112,8 @@ def find(
     check_finders(names)
     if wanted.model is not None and "network" not in names:
         raise UsageError("the network is not asked for", parameter="model", mend="Say: --finders network --model FILE")
+    if wanted.layer is not None and wanted.encoder is None:
+        raise UsageError("a layer is that of an encoder", parameter="layer", mend="Say: --encoder NAME --layer LAYER")
     if not 0 <= wanted.score <= 1:
         raise UsageError(f"score is {wanted.score}", parameter="score", allowed="0 to 1")
     keys = ("labels", "shots", "marked", "sounds", "label_column")

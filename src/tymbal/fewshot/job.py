@@ -16,7 +16,7 @@ import polars as pl
 from tymbal.annotations import make_events, table_of_recording, write_events
 from tymbal.audio.info import AudioInfo
 from tymbal.audio.probe import probe
-from tymbal.errors import Fault, NothingDoneError, UsageError
+from tymbal.errors import DataError, Fault, NothingDoneError, UsageError
 from tymbal.fewshot.finder import LEAST, Detection, Finder
 from tymbal.fewshot.picture import block_count, frames_of
 from tymbal.fewshot.plan import Part, Target, plan_find
@@ -184,19 +184,29 @@ def _merge(finders: Sequence[Finder], shards: Sequence[Shard[Part]], place: Any,
         (part,) = shard.items
         if (part.name, part.label) in bad:
             continue
-        saved = json.loads(place(shard).read_text(encoding="utf-8"))
-        found[(part.name, part.path, part.channel, part.label)] += [Detection(**row) for row in saved["found"]]
-        for row in saved["faults"]:
-            faults.setdefault((part.name, row["code"]), Fault(**row))
+        rows, odd = _saved(place(shard))
+        found[(part.name, part.path, part.channel, part.label)] += rows
+        for fault in odd:
+            faults.setdefault((part.name, fault.code), fault)
     tables = [make_events({})]
-    for (name, path, channel, label), rows in found.items():
+    for (name, path, channel, label), detected in found.items():
         info = probe(path)
         rate = finders[label].scale.sample_rate_hz
         samples = -(-info.samples * rate // info.sample_rate_hz)
-        tables.append(finders[label].table(rows, name, channel, samples))
+        tables.append(finders[label].table(detected, name, channel, samples))
     events = pl.concat(tables).drop("event_id").sort("recording", "channel", "onset_s", "offset_s", "label")
     searched = tuple(dict.fromkeys(key[0] for key in found))
     return _Merged(make_events(events), searched, tuple((name, fault) for (name, _), fault in faults.items()))
+
+
+def _saved(path: Path) -> tuple[list[Detection], list[Fault]]:
+    """What one part holds. Raises DataError where something else was written into it."""
+    try:
+        saved = json.loads(path.read_text(encoding="utf-8"))
+        return [Detection(**row) for row in saved["found"]], [Fault(**row) for row in saved["faults"]]
+    except (ValueError, KeyError, TypeError) as error:
+        mend = "Remove this file and run again: its part of the recording is searched anew."
+        raise DataError("what was found earlier is damaged", where=path, mend=mend) from error
 
 
 def _once(failures: Sequence[tuple[Part, Failure]]) -> list[Failure]:

@@ -126,7 +126,13 @@ def _named(events: pl.DataFrame, labels: Sequence[str]) -> list[str]:
     found = [label for label in found if label.casefold() not in UNKNOWN]
     for label in labels:
         if label not in found:
-            raise UsageError(f"no example is labelled {label!r}", parameter="label", allowed=", ".join(found) or None)
+            mend = f"Rows labelled {label!r} are neither examples nor counter-examples: rename them."
+            raise UsageError(
+                f"no example is labelled {label!r}",
+                parameter="label",
+                allowed=", ".join(found) or None,
+                mend=mend if label.casefold() in UNKNOWN else None,
+            )
     return found
 
 
@@ -258,7 +264,7 @@ def _prompt(
                 f"{shots} examples of {label!r} were asked for, and there are {len(own)}",
                 parameter="shots",
                 allowed=f"1 to {len(own)}",
-                mend="Mark more of them, or ask for fewer.",
+                mend="Mark more of them, ask for fewer, or name the labels that are looked for.",
             )
         unknown += own[shots:]
         own = own[:shots]
