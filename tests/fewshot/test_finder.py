@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -125,3 +126,16 @@ def test_examples_that_are_noise_are_told_and_every_score_can_be_asked_for(chirp
     assert finder.choice.total.f1 < 0.005
     assert "no example was found by the others" in finder.notes[-1]
     assert finder.predict(chirps, least=0.0)["score"].min() == 0.0
+
+
+def test_what_is_looked_at_is_told_at_any_scale(chirps: Path, tmp_path: Path) -> None:
+    assert re.fullmatch(r"1[0-9]{3}–3[0-9]{3} Hz, frames of 8\.31 ms", Finder.fit(prompt_of(chirps)).view)
+    slow = 0.01 * np.random.default_rng(1).standard_normal(20_000)
+    for onset in range(1000, 10_000, 1500):
+        slow[onset : onset + 200] += np.sin(0.2 * np.pi * np.arange(200))
+    soundfile.write(tmp_path / "tide.wav", slow, 1)
+    path = str(tmp_path / "tide.wav")
+    finder = Finder.fit(Prompt("tide", tuple(Shot(path, None, at, at + 200) for at in (1000.0, 2500.0, 4000.0))))
+    low, high = finder.view.split(" Hz, frames of ")[0].split("–")
+    assert 0 <= float(low) < 0.1 < float(high) <= 0.5
+    assert finder.view.endswith(" s")

@@ -161,9 +161,7 @@ def _draw(out: Path, asked: Asked, finders: Sequence[Finder], found: Found, scor
 
 def _tell_finders(finders: Sequence[Finder]) -> None:
     for finder in finders:
-        scale = finder.scale
-        what = f"{finder.shots} example{'s'[: finder.shots != 1]}, {scale.low_hz:.0f}–{scale.high_hz:.0f} Hz, "
-        what += f"frames of {1000 * scale.hop / scale.sample_rate_hz:.3g} ms"
+        what = f"{count(finder.shots, 'example')}, {finder.view}"
         known = [f"{name} {f1:.2f}" for name, f1 in finder.choice.table if f1 is not None]
         tried = f"examples left out, F1: {', '.join(known)}"
         if not known:

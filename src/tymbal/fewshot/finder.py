@@ -111,6 +111,13 @@ class Finder:
         margin = MARGIN / (1 + 2 * MARGIN) * (high - low)
         return (low + margin if low > 0 else 0.0), high - margin
 
+    @property
+    def view(self) -> str:
+        """What it looks at, in words: 1804–3212 Hz, frames of 8.31 ms."""
+        low, high = (f"{hz:.0f}" if hz >= 100 else f"{hz:.3g}" for hz in (self.scale.low_hz, self.scale.high_hz))
+        frame_s = self.scale.hop / self.scale.sample_rate_hz
+        return f"{low}–{high} Hz, frames of " + (f"{frame_s:.3g} s" if frame_s >= 1 else f"{1000 * frame_s:.3g} ms")
+
     @cached_property
     def digest(self) -> str:
         """Content address: the same finder finds the same events."""

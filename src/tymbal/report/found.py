@@ -76,13 +76,10 @@ def _label(found: FoundPage, number: int) -> Markup:
     bounds = [pl.col("low_hz").fill_null(low_hz), pl.col("high_hz").fill_null(high_hz)]
     mine = found.events.filter(pl.col("label") == finder.label).with_columns(bounds)
     mine = mine.with_columns(_known(mine, found, prompt))
-    scale = finder.scale
     own = mine["known"].sum()
     lead = f"{count(finder.shots, 'example')}; {count(mine.height, 'event')} found"
     lead += f", {own} of them where examples are" if own else ""
-    lead += f". Looked at {scale.low_hz:.0f} to "
-    lead += f"{scale.high_hz:.0f} Hz in frames of {1000 * scale.hop / scale.sample_rate_hz:.3g} ms; decided by "
-    lead += " and ".join(finder.choice.names) + "."
+    lead += f". Looked at {finder.view}; decided by {' and '.join(finder.choice.names)}."
     rows: list[list[Child]] = [[name, rounded(f1, 2)] for name, f1 in finder.choice.table]
     tried = (
         table(["finder", "F1 of examples left out"], rows, caption="What was tried on the examples")
