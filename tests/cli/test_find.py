@@ -138,6 +138,9 @@ def test_oddities_are_kept_and_a_page_of_another_run_goes(
     assert told.count("note: slow") == 20
     assert "note: 2 more like these are in" in told
     assert pl.read_csv(tmp_path / "out" / "faults.csv")["code"].to_list() == ["band_cut"] * 22
+    assert main([*asked, "--json", "--no-report", "--quiet"]) == 4
+    assert [odd["code"] for odd in json.loads(capsys.readouterr().out)["faults"]] == ["band_cut"] * 22
+    assert main([*asked, "--score", "0.8"]) == 4
     page = (tmp_path / "out" / "report.html").read_text()
     assert "in 25 recordings" in page, "of 26 files, one of which is broken"
     assert main([*asked, "--no-report"]) == 4

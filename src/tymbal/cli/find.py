@@ -133,7 +133,7 @@ def find(
     if report:
         _draw(out, asked, finders, found, wanted.score, quiet)
     if json:
-        _tell_machines(out, finders, found)
+        _tell_machines(out, asked, finders, found)
     for name, fault in found.faults[:NOTES] if not quiet else ():
         say(f"note: {name}: {fault.message}")
     if len(found.faults) > NOTES and not quiet:
@@ -178,7 +178,7 @@ def _tell(out: Path, found: Found) -> None:
     say(f"{words} ({found.audio_s / 3600:.2f} h), in {out}")
 
 
-def _tell_machines(out: Path, finders: Sequence[Finder], found: Found) -> None:
+def _tell_machines(out: Path, asked: Asked, finders: Sequence[Finder], found: Found) -> None:
     labels = dict(found.events.group_by("label").len().sort("label").rows())
     told = [
         {
@@ -192,7 +192,9 @@ def _tell_machines(out: Path, finders: Sequence[Finder], found: Found) -> None:
         for each in finders
     ]
     about = {"out": str(out), "recordings": found.recordings, "audio_s": found.audio_s, "events": labels}
-    say_json({**about, "finders": told, "failures": found.failures})
+    odd = [{"recording": name, "code": fault.code, "message": fault.message} for name, fault in found.faults]
+    notes = [fault.message for fault in asked.faults]
+    say_json({**about, "finders": told, "failures": found.failures, "notes": notes, "faults": odd})
 
 
 def _measured(finder: Finder) -> dict[str, object]:
