@@ -149,3 +149,16 @@ def test_bands_that_the_recording_cannot_hold_or_that_are_next_to_none_are_told(
     assert [fault.code for fault in faults] == ["narrow_band", "band_cut"]
     assert "Were these kHz?" in faults[0].message
     assert [shot.high_hz for shot in prompt.shots] == [3.0, 8000.0]
+
+
+def test_a_marked_row_without_a_label_is_of_the_one_that_is_looked_for() -> None:
+    """Whoever adds a missed call to a table may leave its label empty: it is no counter-example then."""
+    rows: list[Row] = [("a.wav", 1.0, 2.0, "x")]
+    added: list[Row] = [("a.wav", 6.0, 7.0, None), ("b.wav", 1.0, 2.0, "UNK")]
+    marked = table(added, mark=["right", "right"])
+    (prompt,), _ = make_prompts(table(rows), LENGTHS, marked=marked)
+    assert [shot.onset_s for shot in prompt.shots] == [1.0, 6.0]
+    assert (prompt.negatives, [shot.recording for shot in prompt.unknown]) == ((), ["b.wav"])
+    (first, _), faults = make_prompts(table([*rows, ("a.wav", 4.0, 5.0, "y")]), LENGTHS, marked=marked)
+    assert [shot.onset_s for shot in first.negatives] == [4.0]
+    assert "has a mark and no label, and several are looked for; left out" in faults[-1].message

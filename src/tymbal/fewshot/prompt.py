@@ -105,7 +105,7 @@ def make_prompts(
         )
     what = "no example of {!r} can be used: it is not looked for"
     faults += [Fault("no_example", what.format(label)) for label in asked if label not in there]
-    marks = _marks(marked, known, faults) if marked is not None else []
+    marks = _marks(marked, known, wanted, faults) if marked is not None else []
     prompts = tuple(_prompt(label, rows, marks, shots, faults) for label in wanted)
     if coverage is not None:
         prompts = tuple(
@@ -215,8 +215,10 @@ def _bounds(
     return low, high
 
 
-def _marks(marked: pl.DataFrame, known: _Known, faults: list[Fault]) -> list[tuple[str, bool, Shot]]:
-    """(label, right, shot) of every row that has a mark."""
+def _marks(
+    marked: pl.DataFrame, known: _Known, wanted: Sequence[str], faults: list[Fault]
+) -> list[tuple[str, bool, Shot]]:
+    """(label, right, shot) of every row that has a mark; without a label, of the one that is wanted."""
     column = next((name for name in marked.columns if name.casefold() == "mark"), None)
     if column is None:
         raise DataError(
@@ -237,8 +239,13 @@ def _marks(marked: pl.DataFrame, known: _Known, faults: list[Fault]) -> list[tup
                 allowed="right, yes, POS, 1, + or wrong, no, NEG, 0, -; empty where you did not look",
             )
         shot = _shot(row, known, unfit)
-        if shot is not None:
-            found.append((str(row["label"] or "event"), word in RIGHT, shot))
+        name = row["label"] or (wanted[0] if len(wanted) == 1 else None)
+        if shot is not None and name is None:
+            unfit.append(
+                Fault("no_label", f"{shot.told()} has a mark and no label, and several are looked for; left out")
+            )
+        elif shot is not None:
+            found.append((str(name), word in RIGHT, shot))
     faults += unfit
     if unfit and not found:
         told = "; ".join(fault.message for fault in summed(unfit))
@@ -274,7 +281,8 @@ def _prompt(
         if not _again(shot, own):
             own = [*own, replace(shot, low_hz=None, high_hz=None) if plain else shot]
     own = _without_twins(own, label, []) if right else own
-    wrong = [shot for name, good, shot in marks if (name == label) != good]
+    unknown += [shot for name, _, shot in marks if name.casefold() in UNKNOWN]
+    wrong = [shot for name, good, shot in marks if (name == label) != good and name.casefold() not in UNKNOWN]
     for shot in wrong:
         if _again(shot, own):
             what = f"{shot.told()} is marked as no {label!r}, and is an example of it; taken for an example"
