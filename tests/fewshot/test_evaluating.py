@@ -15,6 +15,7 @@ from tymbal.cli.main import main
 from tymbal.errors import DataError, NothingDoneError, UsageError
 from tymbal.fewshot import evaluating
 from tymbal.fewshot.evaluating import EvalTask, EvalWork, evaluate, finder_of, make_tasks
+from tymbal.fewshot.finder import Finder
 from tymbal.fewshot.network.files import save_network
 
 
@@ -95,6 +96,22 @@ def test_a_task_that_fails_counts_as_nothing_found_and_the_rest_is_told(
     assert "left out, with fewer than 7 events: 3" in said
     assert "chirps.corpus  2" in said
     assert "0.500 (no interval: 2 recordings)" in said
+
+
+def test_the_bands_of_the_examples_are_shown_to_the_finder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "banded"
+    folder.mkdir()
+    soundfile.write(folder / "a.wav", make_sound(ONSETS, 20.0, seed=1), RATE, subtype="FLOAT")
+    rows = [f"a.wav,{onset},{onset + CHIRP_S},1500,4200,chirp" for onset in ONSETS]
+    head = "recording,begin_time_s,end_time_s,low_freq_hz,high_freq_hz,label\n"
+    (folder / "marks.csv").write_text(head + "\n".join(rows) + "\n")
+    out = tmp_path / "banded.corpus"
+    assert main(["index", str(folder), "--annotations", str(folder / "marks.csv"), "-o", str(out), "--quiet"]) == 0
+    ((task,), _), seen = make_tasks([out], 5), []
+    fit = Finder.fit
+    monkeypatch.setattr(Finder, "fit", lambda prompt, **given: seen.append(prompt) or fit(prompt, **given))
+    EvalWork(("ncc",), None, 5)(task)
+    assert [(shot.low_hz, shot.high_hz) for shot in seen[0].shots] == [(1500.0, 4200.0)] * 5
 
 
 def test_what_is_labelled_unknown_excuses(tmp_path: Path) -> None:

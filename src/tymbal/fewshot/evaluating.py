@@ -30,9 +30,10 @@ from tymbal.jobs import (
     write_through,
 )
 
-VERSION = 2  # of what is kept in parts/
+VERSION = 3  # of what is kept in parts/
 FEWEST = 2  # events to be found after the examples
 COLUMNS = ("onset_s", "offset_s", "score")
+Row = tuple[float, float, str, str, float | None, float | None]  # onset, offset, label, certainty, band
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class EvalTask:
     label: str
     duration_s: float
     until_s: float
-    rows: tuple[tuple[float, float, str, str], ...]  # onset, offset, label, certainty of what was marked until then
+    rows: tuple[Row, ...]  # what was marked until then
 
     @property
     def name(self) -> str:
@@ -66,9 +67,9 @@ class EvalWork:
     def __call__(self, task: EvalTask) -> Worked[list[tuple[float, float, float]]]:
         columns = {name: [row[at] for row in task.rows] for at, name in enumerate(("onset_s", "offset_s", "label"))}
         certainty = pl.Series([row[3] or None for row in task.rows], dtype=pl.String)
-        events = make_events(
-            pl.DataFrame({"recording": [task.path] * len(task.rows), **columns, "certainty": certainty})
-        )
+        low, high = (pl.Series([row[at] for row in task.rows], dtype=pl.Float64) for at in (4, 5))
+        columns |= {"recording": [task.path] * len(task.rows), "certainty": certainty, "low_hz": low, "high_hz": high}
+        events = make_events(pl.DataFrame(columns))
         (prompt,), _ = make_prompts(events, {task.path: task.duration_s}, labels=[task.label], shots=self.shots)
         finder = Finder.fit(prompt, finders=self.finders, model=self.model)
         middle_s = (pl.col("onset_s") + pl.col("offset_s")) / 2  # an example found a little late ends after itself
@@ -119,8 +120,9 @@ def make_tasks(corpora: Sequence[Path], shots: int, labels: Sequence[str] = ()) 
             ["recording"], maintain_order=True
         ):
             keys = ("onset_s", "offset_s", "label", "certainty")
-            told = table.select(keys).unique(maintain_order=True)  # rows written twice are one event
-            rows = [(on, off, str(label or "event"), str(c or "")) for on, off, label, c in told.rows()]
+            told = table.unique(keys, maintain_order=True)  # rows written twice are one event
+            told = told.select(*keys[:2], pl.col(*keys[2:]).fill_null("").cast(pl.String), "low_hz", "high_hz")
+            rows: list[Row] = [(on, off, label or "event", *rest) for on, off, label, *rest in told.rows()]
             for label in sorted({row[2] for row in rows if not (labels and row[2] not in labels)}):
                 own = [row for row in rows if row[2] == label and row[3].casefold() not in UNKNOWN and row[1] > row[0]]
                 if label.casefold() in UNKNOWN:
