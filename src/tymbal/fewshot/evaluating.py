@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -65,7 +66,8 @@ class EvalWork:
         """Nothing to load."""
 
     def __call__(self, task: EvalTask) -> Worked[list[tuple[float, float, float]]]:
-        columns = {name: [row[at] for row in task.rows] for at, name in enumerate(("onset_s", "offset_s", "label"))}
+        names = ("onset_s", "offset_s", "label")
+        columns: dict[str, Any] = {name: [row[at] for row in task.rows] for at, name in enumerate(names)}
         certainty = pl.Series([row[3] or None for row in task.rows], dtype=pl.String)
         low, high = (pl.Series([row[at] for row in task.rows], dtype=pl.Float64) for at in (4, 5))
         columns |= {"recording": [task.path] * len(task.rows), "certainty": certainty, "low_hz": low, "high_hz": high}
