@@ -80,6 +80,8 @@ CALLS = {
     "fewshot train -o OUT --scenes 3": (USAGE, "--scenes is 3 (allowed: 50 or more"),
     "fewshot train -o OUT --without birds": (USAGE, "--without: unknown part 'birds'"),
     "fewshot train -o OUT --device cuda:9": (USAGE, "--device is 'cuda:9'"),
+    "fewshot train -o OUT --shots 3": (USAGE, "--shots and --label are those of fewshot eval"),
+    "fewshot eval default CORPUS -o OUT --size base": (USAGE, "--size is that of fewshot train"),
     "fewshot eval default -o OUT": (USAGE, "fewshot eval needs a finder and a corpus"),
     "fewshot eval nope CORPUS -o OUT": (USAGE, "nope: no such finder (allowed: default, ncc"),
     "fewshot eval default nowhere -o OUT": (INPUT, "nowhere: no corpus.toml here"),

@@ -184,3 +184,13 @@ def test_rows_written_twice_are_one_event(tmp_path: Path) -> None:
     assert found.scores is not None
     row = found.scores.recordings.row(0, named=True)
     assert (row["true"], row["false"], row["missed"]) == (5, 0, 0)
+
+
+def test_saved_parameters_run_again(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = ["fewshot", "eval", "ncc", str(corpus), "-o", str(tmp_path / "out"), "--label", "chirp", "--shots", "4"]
+    assert main([*given, "--workers", "1", "--quiet"]) == 0
+    kept = (tmp_path / "out" / "scores.json").read_bytes()
+    (tmp_path / "out" / "scores.json").unlink()
+    monkeypatch.setattr(EvalWork, "__call__", None)  # whoever works a task now fails
+    assert main(["fewshot", "--config", str(tmp_path / "out" / "fewshot.toml"), "--workers", "1", "--quiet"]) == 0
+    assert (tmp_path / "out" / "scores.json").read_bytes() == kept

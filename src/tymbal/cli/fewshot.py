@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from tymbal.evaluation.detection import FewshotScores
     from tymbal.evaluation.intervals import Estimate
     from tymbal.fewshot.evaluating import Evaluated
+
+SHOTS = 5
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ def fewshot(
     *,
     out: Annotated[Path, Parameter(name=["--out", "-o"])],
     learning: Annotated[Learning, Parameter(name="*")] = Learning(),
-    shots: int = 5,
+    shots: int = SHOTS,
     label: tuple[str, ...] = (),
     workers: Workers = None,
     quiet: Quiet = False,
@@ -88,10 +90,15 @@ def fewshot(
         For eval: these labels only.
     """
     if action == "train":
+        if shots != SHOTS or label:
+            raise UsageError("--shots and --label are those of fewshot eval", mend="Leave them out.")
         if sources:
             mend = "Say: tymbal fewshot train -o MODEL"
             raise UsageError("fewshot train takes no source", where=sources[0], mend=mend)
         return _train(out, learning, workers, quiet, json)
+    if learning != Learning():
+        given = [field.name for field in fields(learning) if getattr(learning, field.name) != field.default]
+        raise UsageError(f"--{given[0]} is that of fewshot train", mend="Leave it out.")
     if not sources or len(sources) < 2:
         raise UsageError(
             "fewshot eval needs a finder and a corpus", mend="Say: tymbal fewshot eval default CORPUS -o OUT"
@@ -138,7 +145,8 @@ def _eval(
 
     progress = make_progress(quiet=quiet)
     found = evaluate(finder, corpora, out, shots=shots, labels=label, workers=workers, progress=progress)
-    given = {"finder": finder, "corpora": [str(each) for each in corpora], "shots": shots, "label": list(label)}
+    sources = [finder, *(str(each) for each in corpora)]
+    given = {"sources": sources, "out": str(out), "shots": shots, "label": list(label)}
     save_parameters(out, "fewshot", {"action": "eval", **given})
     failures = [(failure.item, failure.message) for failure in found.failures]
     if json:
