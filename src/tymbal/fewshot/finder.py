@@ -25,7 +25,7 @@ from tymbal.fewshot.picture import AnyScale, Picture, pictures
 from tymbal.fewshot.plan import part_blocks
 from tymbal.fewshot.prompt import Prompt
 from tymbal.fewshot.scale import BANDS, MARGIN, Scale, choose_scale
-from tymbal.fewshot.support import look
+from tymbal.fewshot.support import gone_through, look
 
 DEFAULT = ("ncc", "lda")
 NONE = 0.005  # F1 that is told as 0.00: softened, it is never quite 0
@@ -86,7 +86,7 @@ class Finder:
             scale = choose_scale(prompt.shots, bands=bands)
         else:
             scale = encoded_scale(prompt.shots, encoder, layer)
-        support = look(prompt, scale)
+        support = gone_through(look(prompt, scale))
         tried = [name if model is None or name != "network" else f"network:{model}" for name in finders]
         choice = choose(support, tried)
         everyone = list(range(len(support.places)))

@@ -16,6 +16,7 @@ from tymbal.fewshot.prompt import Prompt, Shot
 CONTEXT_S = (5.0, 30.0)  # looked at around the examples, at least and at most
 CONTEXT_EVENTS = 40.0  # the same in median examples
 MOST_FRAMES = 60_000  # of all stretches together
+ENOUGH_EVENTS = 5.0  # median examples of other sound: with less, sound that nobody may have gone through is looked at
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,18 @@ def without(support: Support, boxes: Sequence[tuple[int, int, int]]) -> Support:
     for stretch, start, stop in boxes:
         free[stretch][max(start, 0) : max(stop, 0)] = False
     pairs = zip(support.stretches, free, strict=True)
+    return replace(support, stretches=tuple(replace(s, free=now, sure=s.sure & now) for s, now in pairs))
+
+
+def gone_through(support: Support) -> Support:
+    """The same support where sound after the last example of a recording is unknown, if enough other sound is known.
+
+    There calls may follow that nobody marked; taken for other sound, they would push thresholds above their like.
+    """
+    known = [stretch.free & ~stretch.doubtful for stretch in support.stretches]
+    if sum(int(each.sum()) for each in known) < ENOUGH_EVENTS * support.median_frames:
+        return support
+    pairs = zip(support.stretches, known, strict=True)
     return replace(support, stretches=tuple(replace(s, free=now, sure=s.sure & now) for s, now in pairs))
 
 
@@ -140,11 +153,12 @@ def _stretch(picture: Picture, prompt: Prompt, path: str, channel: int | None) -
     sure = np.zeros(picture.frames, bool)
     begin_s, end_s = picture.grid.center_s(picture.first), picture.grid.center_s(picture.first + picture.frames - 1)
 
-    def here(shots: Sequence[Shot]) -> list[tuple[int, int]]:
+    def here(shots: Sequence[Shot]) -> list[tuple[int, int]]:  # the mix holds what any channel holds
         return [
             _frames(shot, picture)
             for shot in shots
-            if (shot.recording, shot.channel) == (path, channel) and shot.offset_s > begin_s and shot.onset_s < end_s
+            if shot.recording == path and (shot.channel == channel or None in (shot.channel, channel))
+            if shot.offset_s > begin_s and shot.onset_s < end_s
         ]
 
     own = [shot.offset_s for shot in prompt.shots if (shot.recording, shot.channel) == (path, channel)]
