@@ -62,7 +62,7 @@ class Wanted:
         What to try, with commas between them: ncc, lda, transductive, prototypes, network. The best of them or their
         fusion is chosen on the examples. Default: ncc,lda; with an encoder prototypes.
     model
-        The weights of the finder called network, a file that tymbal fewshot train wrote. Needs torch.
+        The weights of the finder called network, a file that tymbal fewshot train wrote. Default: those that ship.
     """
 
     label: tuple[str, ...] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
 from pathlib import Path
@@ -13,9 +14,10 @@ from tests.fewshot.network.small import make_network
 
 from tymbal.errors import DataError, UsageError
 from tymbal.fewshot import Finder
-from tymbal.fewshot.finders import find_kind
+from tymbal.fewshot.finders import find_kind, network
 from tymbal.fewshot.finders.network import LogitResponse
 from tymbal.fewshot.network.files import save_network
+from tymbal.training import read_tensors
 
 
 @pytest.fixture(scope="module")
@@ -58,12 +60,24 @@ def test_distances_give_boxes_and_runs_do() -> None:
     assert boxes == {(20, 30), (18, 34)}
 
 
-def test_without_a_file_it_says_how_to_get_one(chirps: Path, tmp_path: Path, model: Path) -> None:
-    from tymbal.fewshot.finders import network
+def test_the_one_that_ships_finds_and_is_what_its_card_says(chirps: Path) -> None:
+    found = Finder.fit(prompt_of(chirps), finders=["network"]).predict(chirps)
+    assert found.height >= 5
+    content = network.SHIPPED.read_bytes()
+    assert len(content) < 10_000_000
+    assert hashlib.sha256(content).hexdigest() in network.SHIPPED.with_suffix(".md").read_text(encoding="utf-8")
+    about = read_tensors(network.SHIPPED, mend="")[1]["about"]
+    assert (about["size"], about["scenes"], about["seed"]) == ("small", 10_000, 1)
 
-    if not network.SHIPPED.is_file():
+
+def test_without_a_file_it_says_how_to_get_one(
+    chirps: Path, tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prompt = prompt_of(chirps)
+    with monkeypatch.context() as patched:
+        patched.setattr(network, "SHIPPED", tmp_path / "gone.safetensors")
         with pytest.raises(UsageError, match="fewshot train"):
-            Finder.fit(prompt_of(chirps), finders=["network"])
+            Finder.fit(prompt, finders=["network"])
     with pytest.raises(DataError, match="no such file"):
         Finder.fit(prompt_of(chirps), finders=["network"], model=tmp_path / "none.safetensors")
     (tmp_path / "other").write_bytes(b"no network")

@@ -95,9 +95,9 @@ def load(state: Mapping[str, NDArray[Any]]) -> InContext:
 def _model(model: Path | None) -> Path:
     if model is None and not SHIPPED.is_file():
         raise UsageError(
-            "the network needs a file of weights; none ships with this Tymbal",
+            "the network needs a file of weights, and the one that ships with Tymbal is not there",
             parameter="model",
-            mend="Train one: tymbal fewshot train -o MODEL, then: tymbal find … --finders network --model MODEL.",
+            mend="Install Tymbal anew, or train one (tymbal fewshot train -o MODEL) and name it with --model MODEL.",
         )
     return SHIPPED if model is None else Path(model)
 
