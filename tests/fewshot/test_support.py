@@ -9,7 +9,7 @@ import pytest
 import soundfile
 from tests.fewshot.conftest import CHIRP_S, RATE, make_sound
 
-from tymbal.fewshot import Prompt, Shot
+from tymbal.fewshot import Prompt, Shot, scale
 from tymbal.fewshot.scale import choose_scale
 from tymbal.fewshot.support import Support, gone_through, look
 
@@ -59,3 +59,18 @@ def test_an_example_on_one_channel_is_no_other_sound_in_the_mix(tmp_path: Path) 
         free = seconds(support, number, support.stretches[number].free)
         for onset in (4.0, 6.0, 8.0):
             assert not ((free > onset + 0.05) & (free < onset + CHIRP_S - 0.05)).any()
+
+
+def test_the_band_of_a_long_example_is_measured_in_its_middle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    random, rate = np.random.default_rng(0), 8000
+    sound = 0.02 * random.standard_normal(100 * rate)
+    sound[30 * rate : 70 * rate] += 0.2 * np.sin(2 * np.pi * 1000 * np.arange(40 * rate) / rate)
+    path = tmp_path / "long.wav"
+    soundfile.write(path, sound, rate, subtype="FLOAT")
+    looked: list[int] = []
+    plain = scale._spectra
+    monkeypatch.setattr(scale, "_spectra", lambda sound, n_fft: (looked.append(len(sound)), plain(sound, n_fft))[1])
+    low, high = scale.measured_band([Shot(str(path), None, 30.0, 70.0)], rate, 40.0)
+    assert low < 1000 < high < 1200
+    longest_s = max(scale.LONGEST_S, 64 * 2048 / rate)
+    assert looked == [round(5 * longest_s * rate)]

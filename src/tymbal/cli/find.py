@@ -102,20 +102,12 @@ def find(
         Also draw report.html (needs matplotlib).
     """
     from tymbal.fewshot.asking import ask
-    from tymbal.fewshot.finder import check_finders, default_finders, fit_all
+    from tymbal.fewshot.finder import fit_all
     from tymbal.fewshot.job import find_all
     from tymbal.jobs import make_progress
 
     options = asdict(wanted)
-    chosen = tuple(name.strip() for name in wanted.finders.split(","))
-    names = default_finders(wanted.encoder) if chosen == ("default",) else chosen
-    check_finders(names)
-    if wanted.model is not None and "network" not in names:
-        raise UsageError("the network is not asked for", parameter="model", mend="Say: --finders network --model FILE")
-    if wanted.layer is not None and wanted.encoder is None:
-        raise UsageError("a layer is that of an encoder", parameter="layer", mend="Say: --encoder NAME --layer LAYER")
-    if not 0 <= wanted.score <= 1:
-        raise UsageError(f"score is {wanted.score}", parameter="score", allowed="0 to 1")
+    names = _finders(wanted)
     keys = ("labels", "shots", "marked", "sounds", "label_column")
     asked = ask(recordings, examples, **dict(zip(keys, list(options.values())[:5], strict=True)))
     for fault in asked.faults if not quiet else ():
@@ -143,6 +135,22 @@ def find(
     if not json:
         say_failures(failures, kept_in=out / "failures.csv")
     return EXIT_SOME_FAILED if failures else EXIT_OK
+
+
+def _finders(wanted: Wanted) -> tuple[str, ...]:
+    """The finders that are asked for. Raises UsageError for what does not go together."""
+    from tymbal.fewshot.finder import check_finders, default_finders
+
+    chosen = tuple(name.strip() for name in wanted.finders.split(","))
+    names = default_finders(wanted.encoder) if chosen == ("default",) else chosen
+    check_finders(names)
+    if wanted.model is not None and "network" not in names:
+        raise UsageError("the network is not asked for", parameter="model", mend="Say: --finders network --model FILE")
+    if wanted.layer is not None and wanted.encoder is None:
+        raise UsageError("a layer is that of an encoder", parameter="layer", mend="Say: --encoder NAME --layer LAYER")
+    if not 0 <= wanted.score <= 1:
+        raise UsageError(f"score is {wanted.score}", parameter="score", allowed="0 to 1")
+    return names
 
 
 def _draw(out: Path, asked: Asked, finders: Sequence[Finder], found: Found, score: float, quiet: bool) -> None:

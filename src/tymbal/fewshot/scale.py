@@ -29,6 +29,8 @@ RESOLVED = 12  # bins that the band of the examples should have, where their len
 BANDS = 48
 MARGIN = 0.35  # of the width of the examples' band is shown on both sides of it
 BEND = 11.0  # the scale of frequencies bends at high_hz / BEND, as mel bends at 700 Hz below 8 kHz
+LONGEST_S = 10.0  # of an example is looked at for its band, and twice as much on either side
+AT_ONCE = 512  # spectra
 CONTRAST = 0.3  # of the greatest contrast: what belongs to the band of examples that come without one
 
 
@@ -119,12 +121,14 @@ def measured_band(shots: Sequence[Shot], rate: int, median_s: float) -> tuple[fl
     Contrast is the difference of mean log power inside and around the examples, in standard deviations of the latter.
     """
     n_fft = 2 ** int(np.clip(round(math.log2(0.25 * median_s * rate)), 6, 11))
+    longest_s = max(LONGEST_S, 64 * n_fft / rate)
     inside, around = [], []
     for shot in shots[:32]:
         with AudioReader(shot.recording, shot.channel, rate) as reader:
-            pad = max(2 * shot.duration_s, 0.2, 8 * n_fft / rate)
-            first = max(0, to_samples(shot.onset_s - pad, rate))
-            sound = reader.read(first, to_samples(shot.offset_s + pad, rate) - first)
+            pad = max(min(2 * shot.duration_s, 2 * longest_s), 0.2, 8 * n_fft / rate)
+            spared = max(0.0, shot.duration_s - longest_s) / 2  # at either end of an example, which is like its middle
+            first = max(0, to_samples(shot.onset_s + spared - pad, rate))
+            sound = reader.read(first, to_samples(shot.offset_s - spared + pad, rate) - first)
         power, centers = _spectra(sound, n_fft)
         times = first / rate + centers / rate
         within = (times >= shot.onset_s) & (times <= shot.offset_s)
@@ -154,6 +158,9 @@ def _spectra(sound: NDArray[np.float32], n_fft: int) -> tuple[Floats, Floats]:
     """Log power (frames, bins) every quarter window, and the centres of the frames in samples."""
     padded = np.pad(sound.astype(np.float64), n_fft // 2)
     cut = np.lib.stride_tricks.sliding_window_view(padded, n_fft)[:: n_fft // 4]
-    power = np.abs(np.fft.rfft(cut * np.hanning(n_fft), axis=1)) ** 2
+    power = np.empty((len(cut), n_fft // 2 + 1))
+    window = np.hanning(n_fft)
+    for row in range(0, len(cut), AT_ONCE):
+        power[row : row + AT_ONCE] = np.abs(np.fft.rfft(cut[row : row + AT_ONCE] * window, axis=1)) ** 2
     floor = max(1e-7 * float(power.max(initial=0.0)), 1e-14)
     return np.asarray(np.log(power + floor), np.float64), np.arange(len(cut), dtype=np.float64) * (n_fft // 4)
