@@ -19,22 +19,25 @@ from tymbal.evaluation.detection.fewshot import score_fewshot
 SUBSETS = {"r0": "x", "r1": "x", "r2": "y"}
 
 
+def made(seed: int, sizes: tuple[int, int]) -> tuple[list[Event], list[Event]]:
+    """References, a quarter of them unknown, and predictions in three recordings."""
+    truth, said = scene(seed, *sizes, labels="pppu", recordings=3)
+    return [event._replace(label="UNK" if event.label == "u" else "POS") for event in truth], said
+
+
+def sides(name: str, truth: list[Event], said: list[Event]) -> tuple[list[Event], list[Event], list[Event]]:
+    """Of one recording: events to be found, unknown ones, predictions."""
+    own = [event for event in truth if event.recording == name]
+    known, unknown = ([event for event in own if event.label == label] for label in ("POS", "UNK"))
+    return known, unknown, [event for event in said if event.recording == name]
+
+
 @settings(max_examples=40, deadline=None)
 @example(seed=123, sizes=(3, 1), shots=1)  # nothing is left after the shots
 @given(seed=st.integers(0, 2**32 - 1), sizes=st.tuples(st.integers(3, 20), st.integers(1, 20)), shots=st.integers(1, 5))
 def test_equals_its_twin(seed: int, sizes: tuple[int, int], shots: int) -> None:
-    truth, said = scene(seed, *sizes, labels="pppu", recordings=3)
-    truth = [event._replace(label="UNK" if event.label == "u" else "POS") for event in truth]
-    counts = {
-        name: slow.recording_counts(
-            [event for event in truth if event.recording == name and event.label == "POS"],
-            [event for event in truth if event.recording == name and event.label == "UNK"],
-            [event for event in said if event.recording == name],
-            shots,
-            0.3,
-        )
-        for name in SUBSETS
-    }
+    truth, said = made(seed, sizes)
+    counts = {name: slow.recording_counts(*sides(name, truth, said), shots, 0.3) for name in SUBSETS}
     if not any(sum(count) for count in counts.values()):  # nothing is left after the shots
         with pytest.raises(DataError, match="neither events nor predictions"):
             score_fewshot(events(said), events(truth), subsets=SUBSETS, shots=shots)
@@ -189,18 +192,8 @@ def test_without_shots_everything_counts() -> None:
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), sizes=st.tuples(st.integers(3, 20), st.integers(1, 30)), shots=st.integers(0, 3))
 def test_average_precision_equals_its_twin(seed: int, sizes: tuple[int, int], shots: int) -> None:
-    truth, said = scene(seed, *sizes, labels="pppu", recordings=3)
-    truth = [event._replace(label="UNK" if event.label == "u" else "POS") for event in truth]
-    rankings = {
-        name: slow.ranking(
-            [event for event in truth if event.recording == name and event.label == "POS"],
-            [event for event in truth if event.recording == name and event.label == "UNK"],
-            [event for event in said if event.recording == name],
-            shots,
-            0.3,
-        )
-        for name in SUBSETS
-    }
+    truth, said = made(seed, sizes)
+    rankings = {name: slow.ranking(*sides(name, truth, said), shots, 0.3) for name in SUBSETS}
     twin = slow.mean_average_precision(rankings, SUBSETS)
     found = score_fewshot(events(said), events(truth), subsets=SUBSETS, candidates=events(said), shots=shots)
     assert found.ap is None if twin is None else found.ap is not None
